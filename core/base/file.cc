@@ -1,0 +1,190 @@
+#include "core/base/file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+
+namespace frond {
+namespace {
+
+absl::Status ErrnoStatus(absl::string_view what, absl::string_view path) {
+  const int error = errno;
+  const std::string text = absl::StrCat(what, " '", path, "': ", std::strerror(error));
+  if (error == ENOENT) return absl::NotFoundError(text);
+  if (error == ENOSPC || error == EFBIG || error == EDQUOT)
+    return absl::ResourceExhaustedError(text);
+  if (error == EACCES || error == EPERM) return absl::PermissionDeniedError(text);
+  return absl::InternalError(text);
+}
+
+absl::Status FromErrorCode(absl::string_view what, absl::string_view path,
+                           const std::error_code& code) {
+  return absl::InternalError(absl::StrCat(what, " '", path, "': ", code.message()));
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return ErrnoStatus("cannot open", path);
+  std::string bytes;
+  char buffer[1 << 16];
+  while (true) {
+    const ssize_t got = ::read(fd, buffer, sizeof(buffer));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      absl::Status status = ErrnoStatus("cannot read", path);
+      ::close(fd);
+      return status;
+    }
+    if (got == 0) break;
+    bytes.append(buffer, static_cast<size_t>(got));
+  }
+  ::close(fd);
+  return bytes;
+}
+
+absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes) {
+  const std::string beside = path + ".tmp";
+  ASSIGN_OR_RETURN(auto writer, FileWriter::Create(beside));
+  RETURN_IF_ERROR(writer->Append(bytes));
+  RETURN_IF_ERROR(writer->Close());
+  RETURN_IF_ERROR(RenamePath(beside, path));
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return SyncDirectory(folder.empty() ? "." : folder);
+}
+
+absl::Status CreateDirectories(const std::string& path) {
+  std::error_code code;
+  std::filesystem::create_directories(path, code);
+  if (code) return FromErrorCode("cannot create folder", path, code);
+  return absl::OkStatus();
+}
+
+absl::Status SyncDirectory(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return ErrnoStatus("cannot open folder", path);
+  const int result = ::fsync(fd);
+  absl::Status status = result == 0 ? absl::OkStatus() : ErrnoStatus("cannot sync folder", path);
+  ::close(fd);
+  return status;
+}
+
+absl::Status RenamePath(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) {
+    return ErrnoStatus(absl::StrCat("cannot rename '", from, "' to"), to);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RemoveRecursively(const std::string& path) {
+  std::error_code code;
+  std::filesystem::remove_all(path, code);
+  if (code) return FromErrorCode("cannot remove", path, code);
+  return absl::OkStatus();
+}
+
+bool PathExists(const std::string& path) {
+  std::error_code code;
+  return std::filesystem::exists(path, code);
+}
+
+bool IsDirectory(const std::string& path) {
+  std::error_code code;
+  return std::filesystem::is_directory(path, code);
+}
+
+absl::StatusOr<std::vector<std::string>> ListDirectory(const std::string& path) {
+  std::error_code code;
+  std::vector<std::string> names;
+  std::filesystem::directory_iterator it(path, code);
+  if (code) return FromErrorCode("cannot list folder", path, code);
+  for (const auto end = std::filesystem::directory_iterator(); it != end; it.increment(code)) {
+    if (code) return FromErrorCode("cannot list folder", path, code);
+    names.push_back(it->path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::string JoinPath(absl::string_view folder, absl::string_view name) {
+  if (folder.empty()) return std::string(name);
+  return absl::StrCat(folder, folder.back() == '/' ? "" : "/", name);
+}
+
+absl::StatusOr<std::unique_ptr<FileWriter>> FileWriter::Create(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) return ErrnoStatus("cannot create", path);
+  return std::unique_ptr<FileWriter>(new FileWriter(path, fd));
+}
+
+FileWriter::~FileWriter() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+absl::Status FileWriter::Append(absl::string_view bytes) {
+  hash_.Add(bytes);
+  size_ += bytes.size();
+  while (!bytes.empty()) {
+    const ssize_t wrote = ::write(fd_, bytes.data(), std::min<size_t>(bytes.size(), 1u << 30));
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) return ErrnoStatus("cannot write", path_);
+    bytes.remove_prefix(static_cast<size_t>(wrote));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FileWriter::Close() {
+  const int fd = std::exchange(fd_, -1);
+  if (::fsync(fd) != 0) {
+    absl::Status status = ErrnoStatus("cannot sync", path_);
+    ::close(fd);
+    return status;
+  }
+  if (::close(fd) != 0) return ErrnoStatus("cannot close", path_);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<MappedFile>> MappedFile::Open(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return ErrnoStatus("cannot open", path);
+  struct stat info;
+  if (::fstat(fd, &info) != 0) {
+    absl::Status status = ErrnoStatus("cannot stat", path);
+    ::close(fd);
+    return status;
+  }
+  if (!S_ISREG(info.st_mode)) {
+    ::close(fd);
+    return absl::InvalidArgumentError(absl::StrCat("'", path, "' is not a regular file"));
+  }
+  const size_t size = static_cast<size_t>(info.st_size);
+  void* data = nullptr;
+  if (size > 0) {
+    data = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+    if (data == MAP_FAILED) {
+      absl::Status status = ErrnoStatus("cannot map", path);
+      ::close(fd);
+      return status;
+    }
+  }
+  ::close(fd);
+  return std::unique_ptr<MappedFile>(new MappedFile(data, size));
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(data_, size_);
+}
+
+}  // namespace frond

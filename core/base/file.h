@@ -1,0 +1,69 @@
+// The only door to the file system for files that must survive: whole-file reads, durable writes,
+// memory maps. Every error names the file and the operating system's reason.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "core/base/hash.h"
+
+namespace frond {
+
+absl::StatusOr<std::string> ReadFile(const std::string& path);
+
+// Writes beside, syncs, renames: after a crash the file is the old one or the new one.
+absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes);
+
+absl::Status CreateDirectories(const std::string& path);
+absl::Status SyncDirectory(const std::string& path);
+absl::Status RenamePath(const std::string& from, const std::string& to);
+absl::Status RemoveRecursively(const std::string& path);
+bool PathExists(const std::string& path);
+bool IsDirectory(const std::string& path);
+// Names (not paths) in a folder, sorted.
+absl::StatusOr<std::vector<std::string>> ListDirectory(const std::string& path);
+std::string JoinPath(absl::string_view folder, absl::string_view name);
+
+// Appends to a new file and keeps its size and checksum. Close() syncs to the disk; a writer
+// destroyed before Close() leaves an incomplete file behind.
+class FileWriter {
+ public:
+  static absl::StatusOr<std::unique_ptr<FileWriter>> Create(const std::string& path);
+  ~FileWriter();
+  FileWriter(const FileWriter&) = delete;
+  FileWriter& operator=(const FileWriter&) = delete;
+
+  absl::Status Append(absl::string_view bytes);
+  absl::Status Close();
+  uint64_t size() const { return size_; }
+  uint64_t checksum() const { return hash_.Digest(); }  // XXH3 of all bytes appended so far
+
+ private:
+  FileWriter(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  std::string path_;
+  int fd_;
+  uint64_t size_ = 0;
+  StreamingHash hash_;
+};
+
+// A file mapped read-only; the bytes live as long as the object.
+class MappedFile {
+ public:
+  static absl::StatusOr<std::unique_ptr<MappedFile>> Open(const std::string& path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  absl::string_view bytes() const { return {static_cast<const char*>(data_), size_}; }
+
+ private:
+  MappedFile(void* data, size_t size) : data_(data), size_(size) {}
+  void* data_;
+  size_t size_;
+};
+
+}  // namespace frond

@@ -1,0 +1,58 @@
+// T5 attention: softmax(q k^T + bias) v without 1/sqrt(d) scaling, over segments laid end to end.
+//
+// Scores exist for one block of queries at a time, never for the whole batch (the online softmax of
+// Milakov and Gimelshein, 2018; Dao et al., 2022). The relative-position bias (Raffel et al., 2020,
+// section 2.1) is computed from its bucket table inside.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/tensor/tensor.h"
+
+namespace frond {
+
+// T5's bucket of the signed distance `key position - query position`.
+// Bidirectional: half of the buckets for each sign; else keys after the query share bucket 0. The
+// first half of a direction is exact, the rest logarithmic up to `max_distance`, in f32 as the
+// reference does.
+int RelativePositionBucket(int64_t relative_position, bool bidirectional, int num_buckets,
+                           int max_distance);
+
+struct AttentionSpec {
+  int num_heads = 1;
+  int head_dim = 64;
+  // A query sees keys up to its own position only. With fewer queries than keys in a segment, the
+  // queries are its last positions (decoding with a cache).
+  bool causal = false;
+  // Segment s: query rows [query_begin[s], query_end[s]) attend to key rows [key_begin[s],
+  // key_end[s]). Every query row belongs to exactly one segment.
+  std::span<const int32_t> query_begin, query_end, key_begin, key_end;
+
+  // Relative-position bias; ignored where `bias_table` passed to the op is empty.
+  int num_buckets = 32;
+  int max_distance = 128;
+  bool bidirectional = true;
+
+  // Dropout on the probabilities, one draw per (key token, head), the same for all queries of the
+  // segment as T5X does it. `key_token_keys` [rows of k].
+  float dropout_rate = 0;
+  uint64_t dropout_key = 0;
+  std::span<const uint64_t> key_token_keys;
+};
+
+// out = attention(q, k, v). q, out [Tq, heads * head_dim]; k, v [Tk, heads * head_dim], all of one
+// dtype. bias_table [num_buckets, heads] f32 (f64 where q is f64) or an empty view. `lse` [Tq,
+// heads] f32 (f64): the log of each query's sum of exponentials, assigned, kept for the gradient. A
+// query row whose segment has no keys gets 0.
+void Attention(Context& ctx, ConstView q, ConstView k, ConstView v, ConstView bias_table,
+               const AttentionSpec& spec, View out, View lse);
+
+// dq, dk, dv are assigned; rows in no segment get 0. dbias_table [num_buckets, heads] (empty where
+// there is no bias) is accumulated, in an order that does not depend on the number of threads.
+void AttentionGrad(Context& ctx, ConstView dout, ConstView q, ConstView k, ConstView v,
+                   ConstView bias_table, ConstView out, ConstView lse, const AttentionSpec& spec,
+                   View dq, View dk, View dv, View dbias_table);
+
+}  // namespace frond

@@ -1,0 +1,40 @@
+// Matrix products.
+#pragma once
+
+#include <memory>
+
+#include "core/tensor/tensor.h"
+
+namespace frond {
+
+enum class Trans : uint8_t { kNo, kYes };
+enum class Write : uint8_t { kAssign, kAccumulate };
+
+// c (+)= op(a) op(b), with op(a) [m, k], op(b) [k, n], c [m, n]; op transposes where asked.
+// a and b share a dtype; c has it too, or is f32 where they are bf16. Sums are kept in f32 (f64 for
+// f64).
+void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b, Write mode,
+            View c);
+
+// A weight [out, in] in the backend's preferred memory layout, for the products of one step.
+// `trans` says how the right operand is used: kYes for y = x W^T (forward), kNo for dx = dy W
+// (backward).
+class PackedWeight {
+ public:
+  PackedWeight() = default;
+  bool empty() const { return storage_.empty(); }
+
+  Tensor storage_;      // opaque bytes
+  Shape weight_shape_;  // [out, in]
+  DType dtype_ = DType::kF32;
+  Trans trans_ = Trans::kNo;
+};
+
+// (Re)packs `weight` [out, in] (f32 or bf16) into `packed`, reusing its memory. The weight may be
+// freed afterwards. A bf16 pack may be made from an f32 weight: it is rounded on the way.
+void PackWeight(Context& ctx, ConstView weight, Trans trans, DType dtype, PackedWeight& packed);
+
+// c (+)= a op(W), as MatMul with the packed operand on the right.
+void MatMulPacked(Context& ctx, ConstView a, const PackedWeight& weight, Write mode, View c);
+
+}  // namespace frond

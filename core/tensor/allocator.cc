@@ -1,0 +1,116 @@
+#include "core/tensor/allocator.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "core/base/check.h"
+
+namespace frond {
+namespace {
+
+constexpr size_t kAlignment = 64;
+constexpr size_t kHugePage = size_t{2} << 20;
+// Cached blocks beyond this are given back to the system.
+constexpr size_t kMaxCachedBytes = size_t{1} << 30;
+
+size_t RoundUp(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
+
+// Sizes are rounded coarsely (1/8 of their power of two), so that batches of slightly different
+// lengths reuse each other's blocks.
+size_t BlockSize(size_t bytes) {
+  size_t unit = kAlignment;
+  while (unit * 8 < bytes) unit *= 2;
+  return RoundUp(std::max<size_t>(bytes, 1), unit);
+}
+
+}  // namespace
+
+absl::string_view MemoryKindName(MemoryKind kind) {
+  switch (kind) {
+    case MemoryKind::kParams:
+      return "parameters";
+    case MemoryKind::kComputeWeights:
+      return "compute weights";
+    case MemoryKind::kGradients:
+      return "gradients";
+    case MemoryKind::kOptimizer:
+      return "optimizer";
+    case MemoryKind::kActivations:
+      return "activations";
+    case MemoryKind::kWorkspace:
+      return "workspace";
+  }
+  return "?";
+}
+
+CpuAllocator::~CpuAllocator() { ReleaseCached(); }
+
+void* CpuAllocator::TakeCached(size_t bytes) {
+  const auto found = cached_.find(bytes);
+  if (found == cached_.end()) return nullptr;
+  void* pointer = found->second;
+  cached_.erase(found);
+  cached_bytes_ -= bytes;
+  return pointer;
+}
+
+void* CpuAllocator::Allocate(size_t bytes, MemoryKind kind) {
+  const size_t block_bytes = BlockSize(bytes);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  void* pointer = TakeCached(block_bytes);
+  if (pointer == nullptr) {
+    const size_t alignment = block_bytes >= kHugePage ? kHugePage : kAlignment;
+    pointer = std::aligned_alloc(alignment, RoundUp(block_bytes, alignment));
+    CHECK(pointer != nullptr) << "out of memory: " << bytes << " bytes for " << MemoryKindName(kind)
+                              << " beside " << report_.total.live_bytes << " live bytes";
+    if (alignment == kHugePage) ::madvise(pointer, block_bytes, MADV_HUGEPAGE);
+  }
+  live_[pointer] = {block_bytes, kind};
+  Count(kind, static_cast<int64_t>(block_bytes));
+  return pointer;
+}
+
+void CpuAllocator::Free(void* pointer) {
+  if (pointer == nullptr) return;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = live_.find(pointer);
+  CHECK(found != live_.end()) << "freed memory that this allocator did not give";
+  const Block block = found->second;
+  live_.erase(found);
+  Count(block.kind, -static_cast<int64_t>(block.bytes));
+  if (cached_bytes_ + block.bytes <= kMaxCachedBytes) {
+    cached_.emplace(block.bytes, pointer);
+    cached_bytes_ += block.bytes;
+  } else {
+    std::free(pointer);
+  }
+}
+
+void CpuAllocator::Count(MemoryKind kind, int64_t bytes) {
+  for (MemoryReport::Usage* usage : {&report_.by_kind[static_cast<int>(kind)], &report_.total}) {
+    usage->live_bytes += bytes;
+    usage->peak_bytes = std::max(usage->peak_bytes, usage->live_bytes);
+  }
+}
+
+MemoryReport CpuAllocator::Report() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return report_;
+}
+
+void CpuAllocator::ResetPeak() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (MemoryReport::Usage& usage : report_.by_kind) usage.peak_bytes = usage.live_bytes;
+  report_.total.peak_bytes = report_.total.live_bytes;
+}
+
+void CpuAllocator::ReleaseCached() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (const auto& [bytes, pointer] : cached_) std::free(pointer);
+  cached_.clear();
+  cached_bytes_ = 0;
+}
+
+}  // namespace frond

@@ -1,0 +1,73 @@
+// Tensor memory with a report of what lives and what the peak was, by kind.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <unordered_map>
+
+#include "absl/strings/string_view.h"
+
+namespace frond {
+
+// What memory is used for: the lines of the memory table.
+enum class MemoryKind : uint8_t {
+  kParams,
+  kComputeWeights,  // bf16 copies and packed forms of the parameters
+  kGradients,
+  kOptimizer,
+  kActivations,
+  kWorkspace,
+};
+inline constexpr int kNumMemoryKinds = 6;
+absl::string_view MemoryKindName(MemoryKind kind);
+
+struct MemoryReport {
+  struct Usage {
+    int64_t live_bytes = 0;
+    int64_t peak_bytes = 0;
+  };
+  std::array<Usage, kNumMemoryKinds> by_kind;
+  Usage total;
+};
+
+class Allocator {
+ public:
+  virtual ~Allocator() = default;
+  // Never returns null: running out of memory ends the process with a message that names the kind.
+  virtual void* Allocate(size_t bytes, MemoryKind kind) = 0;
+  virtual void Free(void* pointer) = 0;
+  virtual MemoryReport Report() const = 0;
+  // Sets every peak to what is live now.
+  virtual void ResetPeak() = 0;
+};
+
+// Host memory, 64-byte aligned. Freed blocks are kept for reuse by size, since a training step asks
+// for the same sizes again and fresh pages cost a fault each; ReleaseCached() gives them back.
+// Thread-safe.
+class CpuAllocator : public Allocator {
+ public:
+  ~CpuAllocator() override;
+  void* Allocate(size_t bytes, MemoryKind kind) override;
+  void Free(void* pointer) override;
+  MemoryReport Report() const override;
+  void ResetPeak() override;
+  void ReleaseCached();
+
+ private:
+  struct Block {
+    size_t bytes;  // rounded up to the block's true size
+    MemoryKind kind;
+  };
+  void* TakeCached(size_t bytes);
+  void Count(MemoryKind kind, int64_t bytes);
+
+  mutable std::mutex mutex_;
+  std::unordered_map<void*, Block> live_;
+  std::unordered_multimap<size_t, void*> cached_;
+  size_t cached_bytes_ = 0;
+  MemoryReport report_;
+};
+
+}  // namespace frond

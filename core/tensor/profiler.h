@@ -1,0 +1,54 @@
+// Seconds and floating-point operations per op name: the profile of a step.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace frond {
+
+class Profiler {
+ public:
+  struct Entry {
+    double seconds = 0;
+    double flops = 0;
+    int64_t calls = 0;
+  };
+  void Add(absl::string_view name, double seconds, double flops) {
+    Entry& entry = entries_[std::string(name)];
+    entry.seconds += seconds;
+    entry.flops += flops;
+    ++entry.calls;
+  }
+  const std::map<std::string, Entry>& entries() const { return entries_; }
+  void Reset() { entries_.clear(); }
+
+ private:
+  std::map<std::string, Entry> entries_;
+};
+
+// Times its own life. Scopes of ops do not nest, so that the entries add up to the step.
+class ProfileScope {
+ public:
+  using Clock = std::chrono::steady_clock;
+  ProfileScope(Profiler* profiler, absl::string_view name, double flops = 0)
+      : profiler_(profiler), name_(name), flops_(flops) {
+    if (profiler_ != nullptr) begin_ = Clock::now();
+  }
+  ~ProfileScope() {
+    if (profiler_ == nullptr) return;
+    profiler_->Add(name_, std::chrono::duration<double>(Clock::now() - begin_).count(), flops_);
+  }
+  ProfileScope(const ProfileScope&) = delete;
+  ProfileScope& operator=(const ProfileScope&) = delete;
+
+ private:
+  Profiler* profiler_;
+  absl::string_view name_;
+  double flops_;
+  Clock::time_point begin_;
+};
+
+}  // namespace frond

@@ -1,0 +1,49 @@
+#include "core/base/file.h"
+
+#include <gtest/gtest.h>
+
+#include "core/base/hash.h"
+
+namespace frond {
+namespace {
+
+class FileTest : public testing::Test {
+ protected:
+  FileTest() : folder_(testing::TempDir() + "/frond_file_test") {
+    EXPECT_TRUE(RemoveRecursively(folder_).ok());
+    EXPECT_TRUE(CreateDirectories(folder_).ok());
+  }
+  ~FileTest() override { EXPECT_TRUE(RemoveRecursively(folder_).ok()); }
+  std::string folder_;
+};
+
+TEST_F(FileTest, RoundTripAndChecksum) {
+  const std::string path = JoinPath(folder_, "a");
+  auto writer = FileWriter::Create(path);
+  ASSERT_TRUE(writer.ok());
+  ASSERT_TRUE((*writer)->Append("hello ").ok());
+  ASSERT_TRUE((*writer)->Append("world").ok());
+  ASSERT_TRUE((*writer)->Close().ok());
+  EXPECT_EQ((*writer)->size(), 11u);
+  EXPECT_EQ((*writer)->checksum(), Hash64("hello world"));
+  EXPECT_EQ(*ReadFile(path), "hello world");
+  EXPECT_EQ((*MappedFile::Open(path))->bytes(), "hello world");
+}
+
+TEST_F(FileTest, AtomicWriteReplaces) {
+  const std::string path = JoinPath(folder_, "a");
+  ASSERT_TRUE(WriteFileAtomically(path, "one").ok());
+  ASSERT_TRUE(WriteFileAtomically(path, "two").ok());
+  EXPECT_EQ(*ReadFile(path), "two");
+  EXPECT_EQ(ListDirectory(folder_)->size(), 1u);
+}
+
+TEST_F(FileTest, ErrorsNameTheFile) {
+  const auto missing = ReadFile(JoinPath(folder_, "missing"));
+  EXPECT_EQ(missing.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_NE(missing.status().message().find("missing"), std::string::npos);
+  EXPECT_FALSE(MappedFile::Open(folder_).ok());
+}
+
+}  // namespace
+}  // namespace frond
