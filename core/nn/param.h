@@ -1,0 +1,106 @@
+// Parameters: declared once, with name, global shape, split and initialiser, where a layer is
+// built. That list alone drives initialisation, checkpoints, optimizer state and the memory table.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "core/ops/matmul.h"
+#include "core/tensor/tensor.h"
+
+namespace frond {
+
+// How a parameter lies on the tensor axis of a mesh.
+struct Partition {
+  static Partition Replicated() { return {}; }
+  static Partition Split(int dim) { return {dim}; }
+  int split_dim = -1;  // -1: every rank holds all of it
+};
+
+// How a fresh parameter is filled. Element i is a pure function of (seed, name, i).
+struct Initializer {
+  enum class Kind : uint8_t { kConstant, kNormal };
+  static Initializer Constant(double value) { return {Kind::kConstant, value}; }
+  static Initializer Normal(double stddev) { return {Kind::kNormal, stddev}; }
+  Kind kind = Kind::kConstant;
+  double scale = 0;  // the constant, or the standard deviation
+};
+
+// A dotted prefix of parameter names: Scope("encoder") / "block" / 0 is "encoder.block.0".
+class Scope {
+ public:
+  Scope() = default;
+  explicit Scope(absl::string_view name) : name_(name) {}
+  Scope operator/(absl::string_view child) const;
+  Scope operator/(int index) const;
+  const std::string& name() const { return name_; }
+
+ private:
+  std::string name_;
+};
+
+// What the parameter is used for in a product; decides which packed forms a step keeps.
+enum class ParamUse : uint8_t {
+  kVector,              // norm scales, bias tables: read as they are
+  kEmbedding,           // rows are looked up
+  kMatrix,              // right operand of products, [out, in]
+  kEmbeddingAndMatrix,  // a tied embedding: looked up and used as the output head
+};
+
+struct ParamSpec {
+  Shape shape;  // global
+  Partition partition;
+  Initializer init;
+  ParamUse use = ParamUse::kMatrix;
+};
+
+struct Param {
+  std::string name;
+  ParamSpec spec;
+  int index = 0;  // position in declaration order
+  Tensor value;   // master weights: f32, or f64 in tests
+
+  // Forms for the products of one step (see ParamStore::PrepareCompute); empty where products read
+  // `value`.
+  PackedWeight forward;   // y = x W^T
+  PackedWeight backward;  // dx = dy W
+};
+
+class ParamStore {
+ public:
+  // Masters are f32, or f64 where `compute` is f64. `compute` is the dtype of the products: f32,
+  // bf16 or f64.
+  explicit ParamStore(DType compute);
+
+  DType compute_dtype() const { return compute_; }
+  DType master_dtype() const { return compute_ == DType::kF64 ? DType::kF64 : DType::kF32; }
+
+  // CHECKs that the name is new. The reference stays valid as long as the store. No memory is taken
+  // yet.
+  Param& Add(const Scope& scope, const ParamSpec& spec);
+
+  // Declaration order.
+  std::span<const std::unique_ptr<Param>> params() const { return params_; }
+  Param* Find(absl::string_view name) const;  // null if unknown
+  int64_t num_elements() const;
+
+  // Takes memory for every master that has none. Contents are undefined.
+  void Allocate(Context& ctx);
+  // Allocates and fills every parameter by its initialiser.
+  void Initialize(Context& ctx, uint64_t seed);
+  void Initialize(Context& ctx, Param& param, uint64_t seed);
+
+  // Rebuilds the forms that products use from the masters; call it after the masters changed and
+  // before the next forward. `for_training` also builds the forms that only gradients need.
+  void PrepareCompute(Context& ctx, bool for_training);
+
+ private:
+  DType compute_;
+  std::vector<std::unique_ptr<Param>> params_;
+};
+
+}  // namespace frond
