@@ -25,6 +25,11 @@ find_package(Threads REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(PkgConfig REQUIRED)
 find_package(absl REQUIRED)
+# libsentencepiece.so exports the older Protobuf it was built with. Protobuf is therefore linked from its
+# archive and no executable exports what it took from an archive: neither library sees the other's symbols
+# (with libprotobuf.so every program that uses both aborts at start-up).
+set(Protobuf_USE_STATIC_LIBS ON)
+add_link_options(LINKER:--exclude-libs,ALL)
 find_package(Protobuf REQUIRED)
 find_package(onednn REQUIRED)
 find_package(ZLIB REQUIRED)
