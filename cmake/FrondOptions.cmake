@@ -29,6 +29,11 @@ find_package(absl REQUIRED)
 # archive and no executable exports what it took from an archive: neither library sees the other's symbols
 # (with libprotobuf.so every program that uses both aborts at start-up).
 set(Protobuf_USE_STATIC_LIBS ON)
+foreach(cached_library Protobuf_LIBRARY_RELEASE Protobuf_LIBRARY_DEBUG)
+  if("${${cached_library}}" MATCHES "\\.so$")
+    unset(${cached_library} CACHE)
+  endif()
+endforeach()
 add_link_options(LINKER:--exclude-libs,ALL)
 find_package(Protobuf REQUIRED)
 find_package(onednn REQUIRED)
