@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -101,6 +102,7 @@ class ParamStore {
  private:
   DType compute_;
   std::vector<std::unique_ptr<Param>> params_;
+  std::unordered_map<std::string, Param*> by_name_;
 };
 
 }  // namespace frond

@@ -1,0 +1,23 @@
+// The packed forms of the parameters, rebuilt once a step.
+#include "core/base/check.h"
+#include "core/nn/param.h"
+
+namespace frond {
+
+void ParamStore::PrepareCompute(Context& ctx, bool for_training) {
+  if (compute_ == DType::kF64) return;  // products in f64 read the masters
+  for (const auto& param : params_) {
+    const ParamUse use = param->spec.use;
+    if (use != ParamUse::kMatrix && use != ParamUse::kEmbeddingAndMatrix) continue;
+    CHECK(!param->value.empty()) << param->name << " has no memory yet";
+    PackWeight(ctx, param->value, Trans::kYes, compute_, param->forward);
+    if (for_training) {
+      PackWeight(ctx, param->value, Trans::kNo, compute_, param->backward);
+    } else {
+      // A form of older masters must not be found by a later backward.
+      param->backward = PackedWeight();
+    }
+  }
+}
+
+}  // namespace frond
