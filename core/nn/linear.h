@@ -1,0 +1,30 @@
+// A linear layer without bias: y = x W^T, W [out, in], as all of T5's are.
+#pragma once
+
+#include "core/nn/grad_sink.h"
+#include "core/nn/param.h"
+
+namespace frond {
+
+// The gradients with respect to input and weight are separate calls, so that a caller can place
+// communication between them.
+class Linear {
+ public:
+  // Declares `scope`.weight [out, in], filled from a normal of `init_stddev`.
+  Linear(ParamStore& store, const Scope& scope, int64_t in, int64_t out, double init_stddev);
+
+  int64_t in() const { return weight_->spec.shape.dim(1); }
+  int64_t out() const { return weight_->spec.shape.dim(0); }
+
+  // y (+)= x W^T. x [T, in], y [T, out], in the store's compute dtype (y may be f32).
+  void Forward(Context& ctx, ConstView x, Write mode, View y) const;
+  // dx (+)= dy W. dy [T, out], dx [T, in].
+  void BackwardInput(Context& ctx, ConstView dy, Write mode, View dx) const;
+  // Adds dy^T x to the weight's gradient and closes it.
+  void BackwardWeight(Context& ctx, ConstView dy, ConstView x, GradSink& sink) const;
+
+ private:
+  Param* weight_;  // owned by the store
+};
+
+}  // namespace frond

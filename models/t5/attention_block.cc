@@ -1,0 +1,117 @@
+#include "models/t5/attention_block.h"
+
+#include <cmath>
+#include <utility>
+
+namespace frond {
+namespace {
+
+Scope AttentionScope(const Scope& scope, const AttentionRole& role) {
+  return scope / (role.is_cross ? "EncDecAttention" : "SelfAttention");
+}
+
+double InverseRoot(int64_t size) { return 1.0 / std::sqrt(static_cast<double>(size)); }
+
+}  // namespace
+
+AttentionBlock::AttentionBlock(ParamStore& store, const Scope& scope, const BlockDims& dims,
+                               AttentionRole role)
+    : dims_(dims),
+      role_(role),
+      // The queries' initialiser holds the 1/sqrt(d_kv) that T5's scores leave out.
+      q_(store, AttentionScope(scope, role) / "q", dims.config->d_model, dims.config->inner_dim(),
+         InverseRoot(dims.config->d_model * dims.config->d_kv)),
+      k_(store, AttentionScope(scope, role) / "k", dims.config->d_model, dims.config->inner_dim(),
+         InverseRoot(dims.config->d_model)),
+      v_(store, AttentionScope(scope, role) / "v", dims.config->d_model, dims.config->inner_dim(),
+         InverseRoot(dims.config->d_model)),
+      o_(store, AttentionScope(scope, role) / "o", dims.config->inner_dim(), dims.config->d_model,
+         InverseRoot(dims.config->inner_dim())),
+      norm_(store, scope / "layer_norm", dims) {}
+
+AttentionSpec AttentionBlock::Spec() const {
+  AttentionSpec spec;
+  spec.num_heads = static_cast<int>(dims_.config->num_heads);
+  spec.head_dim = static_cast<int>(dims_.config->d_kv);
+  spec.causal = role_.is_decoder && !role_.is_cross;
+  spec.num_buckets = static_cast<int>(dims_.config->relative_attention_num_buckets);
+  spec.max_distance = static_cast<int>(dims_.config->relative_attention_max_distance);
+  spec.bidirectional = !role_.is_decoder;
+  return spec;
+}
+
+AttentionSpec AttentionBlock::SpecFor(const Context& ctx, const Input& in) const {
+  const TokenLayout& keys = role_.is_cross ? *in.memory_layout : *in.layout;
+  AttentionSpec spec = Spec();
+  spec.query_begin = in.layout->begin;
+  spec.query_end = in.layout->end;
+  spec.key_begin = keys.begin;
+  spec.key_end = keys.end;
+  spec.dropout_rate = in.dropout;
+  spec.dropout_key = ctx.rng.At(
+      DropoutSite(role_.is_decoder, role_.layer,
+                  role_.is_cross ? DropoutPlace::kCrossProbs : DropoutPlace::kSelfProbs));
+  spec.key_token_keys = keys.token_keys;
+  return spec;
+}
+
+DropoutSpec AttentionBlock::OutputDropout(const Context& ctx, const Input& in) const {
+  const DropoutPlace place = role_.is_cross ? DropoutPlace::kCross : DropoutPlace::kSelf;
+  return DropoutAt(ctx, in.dropout, DropoutSite(role_.is_decoder, role_.layer, place), *in.layout);
+}
+
+void AttentionBlock::ProjectMemory(Context& ctx, ConstView memory, View k, View v) const {
+  k_.Forward(ctx, memory, Write::kAssign, k);
+  v_.Forward(ctx, memory, Write::kAssign, v);
+}
+
+void AttentionBlock::Forward(Context& ctx, const Input& in, View out, Saved* keep) const {
+  const int64_t tokens = in.x.dim(0), inner = dims_.config->inner_dim();
+  Saved local;
+  Saved& s = keep != nullptr ? *keep : local;
+  s.h = Tensor(ctx, in.x.shape, dims_.compute);
+  s.rstd = Tensor(ctx, {tokens}, dims_.statistics());
+  norm_.Forward(ctx, in.x, s.h, s.rstd);
+  const ConstView memory = role_.is_cross ? in.memory : s.h;
+  s.q = Tensor(ctx, {tokens, inner}, dims_.compute);
+  s.k = Tensor(ctx, {memory.dim(0), inner}, dims_.compute);
+  s.v = Tensor(ctx, {memory.dim(0), inner}, dims_.compute);
+  q_.Forward(ctx, s.h, Write::kAssign, s.q);
+  ProjectMemory(ctx, memory, s.k, s.v);
+  s.attended = Tensor(ctx, {tokens, inner}, dims_.compute);
+  s.lse = Tensor(ctx, {tokens, dims_.config->num_heads}, dims_.statistics());
+  Attention(ctx, s.q, s.k, s.v, in.bias, SpecFor(ctx, in), s.attended, s.lse);
+  Tensor branch(ctx, in.x.shape, dims_.compute);
+  o_.Forward(ctx, s.attended, Write::kAssign, branch);
+  DropoutAdd(ctx, branch, OutputDropout(ctx, in), in.x, out);
+}
+
+void AttentionBlock::Backward(Context& ctx, const Input& in, Saved saved, View dx, View dmemory,
+                              View dbias, GradSink& sink) const {
+  Tensor buffer;
+  const ConstView dbranch = BranchGradient(ctx, dx, OutputDropout(ctx, in), dims_.compute, buffer);
+  o_.BackwardWeight(ctx, dbranch, saved.attended, sink);
+  Tensor dattended(ctx, saved.attended.shape(), dims_.compute);
+  o_.BackwardInput(ctx, dbranch, Write::kAssign, dattended);
+  buffer.Reset();
+
+  Tensor dq(ctx, saved.q.shape(), dims_.compute);
+  Tensor dk(ctx, saved.k.shape(), dims_.compute);
+  Tensor dv(ctx, saved.v.shape(), dims_.compute);
+  AttentionGrad(ctx, dattended, saved.q, saved.k, saved.v, in.bias, saved.attended, saved.lse,
+                SpecFor(ctx, in), dq, dk, dv, dbias);
+  dattended.Reset();
+
+  const ConstView memory = role_.is_cross ? in.memory : ConstView(saved.h);
+  q_.BackwardWeight(ctx, dq, saved.h, sink);
+  k_.BackwardWeight(ctx, dk, memory, sink);
+  v_.BackwardWeight(ctx, dv, memory, sink);
+  Tensor dh(ctx, saved.h.shape(), dims_.compute);
+  q_.BackwardInput(ctx, dq, Write::kAssign, dh);
+  const View dkeys_input = role_.is_cross ? dmemory : dh.view();
+  k_.BackwardInput(ctx, dk, Write::kAccumulate, dkeys_input);
+  v_.BackwardInput(ctx, dv, Write::kAccumulate, dkeys_input);
+  norm_.Backward(ctx, dh, in.x, saved.rstd, Write::kAccumulate, dx, sink);
+}
+
+}  // namespace frond

@@ -1,0 +1,67 @@
+// Pre-norm attention with residual: x + dropout(o(attention(q(h), k(m), v(m)))), h = norm(x).
+//
+// Self-attention: m = h. Cross-attention: m is the encoder's output (already normalised), without
+// relative-position bias. T5 scales neither queries nor scores.
+#pragma once
+
+#include "core/nn/linear.h"
+#include "core/ops/attention.h"
+#include "models/t5/block_context.h"
+#include "models/t5/token_layout.h"
+
+namespace frond {
+
+// Which attention a block is; decides masks, bias and dropout sites.
+struct AttentionRole {
+  bool is_decoder = false;
+  bool is_cross = false;
+  int layer = 0;
+};
+
+class AttentionBlock {
+ public:
+  // `scope` is e.g. encoder.block.0.layer.0; declares q, k, v, o below `SelfAttention` or
+  // `EncDecAttention`, then layer_norm.
+  AttentionBlock(ParamStore& store, const Scope& scope, const BlockDims& dims, AttentionRole role);
+
+  // What Backward needs beside the input.
+  struct Saved {
+    Tensor rstd, h, q, k, v, attended, lse;
+  };
+  // Operands of one call. `memory` [Tm, d] and its layout are read by cross-attention only. `bias`
+  // is the stack's table [buckets, heads], empty for cross-attention.
+  struct Input {
+    ConstView x;  // [T, d], residual dtype
+    const TokenLayout* layout = nullptr;
+    ConstView memory;  // [Tm, d], compute dtype
+    const TokenLayout* memory_layout = nullptr;
+    ConstView bias;
+    float dropout = 0;
+  };
+
+  // out [T, d] is assigned and may alias x where nothing is kept. keep == nullptr: inference.
+  void Forward(Context& ctx, const Input& in, View out, Saved* keep) const;
+
+  // dx holds the gradient of `out` and becomes the gradient of x. Cross-attention adds the gradient
+  // of the memory to dmemory [Tm, d] (compute dtype). dbias accumulates.
+  void Backward(Context& ctx, const Input& in, Saved saved, View dx, View dmemory, View dbias,
+                GradSink& sink) const;
+
+  // The parts that decoding with a cache calls one by one.
+  void ProjectMemory(Context& ctx, ConstView memory, View k, View v) const;
+  const NormLayer& norm() const { return norm_; }
+  const Linear& q() const { return q_; }
+  const Linear& o() const { return o_; }
+  AttentionSpec Spec() const;  // without segments
+
+ private:
+  AttentionSpec SpecFor(const Context& ctx, const Input& in) const;
+  DropoutSpec OutputDropout(const Context& ctx, const Input& in) const;
+
+  BlockDims dims_;
+  AttentionRole role_;
+  Linear q_, k_, v_, o_;
+  NormLayer norm_;
+};
+
+}  // namespace frond

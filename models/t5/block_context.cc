@@ -1,0 +1,37 @@
+#include "models/t5/block_context.h"
+
+#include "core/ops/elementwise.h"
+#include "core/ops/rms_norm.h"
+
+namespace frond {
+
+ConstView BranchGradient(Context& ctx, ConstView dout, const DropoutSpec& dropout, DType compute,
+                         Tensor& buffer) {
+  if (dropout.rate == 0 && dout.dtype == compute) return dout;
+  buffer = Tensor(ctx, dout.shape, compute);
+  if (dout.dtype == compute) {
+    Dropout(ctx, dout, dropout, buffer);
+    return buffer;
+  }
+  Cast(ctx, dout, buffer);
+  if (dropout.rate > 0) Dropout(ctx, buffer, dropout, buffer);
+  return buffer;
+}
+
+NormLayer::NormLayer(ParamStore& store, const Scope& scope, const BlockDims& dims)
+    : scale_(&store.Add(scope / "weight", {.shape = {dims.config->d_model},
+                                           .init = Initializer::Constant(1),
+                                           .use = ParamUse::kVector})),
+      epsilon_(dims.config->layer_norm_epsilon) {}
+
+void NormLayer::Forward(Context& ctx, ConstView x, View y, View rstd) const {
+  RmsNorm(ctx, x, scale_->value, epsilon_, y, rstd);
+}
+
+void NormLayer::Backward(Context& ctx, ConstView dy, ConstView x, ConstView rstd, Write mode,
+                         View dx, GradSink& sink) const {
+  RmsNormGrad(ctx, dy, x, scale_->value, rstd, mode, dx, sink.Open(ctx, *scale_));
+  sink.Close(ctx, *scale_);
+}
+
+}  // namespace frond

@@ -1,0 +1,40 @@
+// What the blocks of a stack share: dtypes, sizes and dropout rate.
+#pragma once
+
+#include "core/nn/grad_sink.h"
+#include "core/nn/param.h"
+#include "core/ops/dropout.h"
+#include "models/t5/t5_config.h"
+
+namespace frond {
+
+struct BlockDims {
+  const T5Config* config = nullptr;  // owned by the model
+  DType compute = DType::kF32;       // products and activations
+  DType residual = DType::kF32;      // the residual stream and its gradient
+
+  // Statistics and norm scales: f32, or f64 in f64 models.
+  DType statistics() const { return compute == DType::kF64 ? DType::kF64 : DType::kF32; }
+};
+
+// The gradient of a block's branch from the gradient of the residual stream: dropout's mask
+// applied, in the compute dtype. `buffer` receives it where a copy is needed.
+ConstView BranchGradient(Context& ctx, ConstView dout, const DropoutSpec& dropout, DType compute,
+                         Tensor& buffer);
+
+// RMS norm with its own scale parameter.
+class NormLayer {
+ public:
+  // Declares `scope`.layer_norm.weight or, for final norms, the scope itself.
+  NormLayer(ParamStore& store, const Scope& scope, const BlockDims& dims);
+  // y [T, d] and rstd [T] are assigned.
+  void Forward(Context& ctx, ConstView x, View y, View rstd) const;
+  void Backward(Context& ctx, ConstView dy, ConstView x, ConstView rstd, Write mode, View dx,
+                GradSink& sink) const;
+
+ private:
+  Param* scale_;
+  float epsilon_;
+};
+
+}  // namespace frond

@@ -1,0 +1,215 @@
+#include "models/t5/t5_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "core/ops/dropout.h"
+#include "core/ops/elementwise.h"
+#include "core/ops/embedding.h"
+
+namespace frond {
+namespace {
+
+// Token t of example e has key 2^20 e + t: the same wherever the example stands in a batch.
+std::vector<uint64_t> TokenKeys(const std::vector<uint64_t>& example_keys,
+                                const std::vector<int32_t>& offsets) {
+  std::vector<uint64_t> keys(static_cast<size_t>(offsets.back()));
+  for (size_t e = 0; e + 1 < offsets.size(); ++e) {
+    for (int32_t t = offsets[e]; t < offsets[e + 1]; ++t) {
+      keys[t] = (example_keys[e] << 20) + static_cast<uint64_t>(t - offsets[e]);
+    }
+  }
+  return keys;
+}
+
+std::vector<double> ToHost(const Tensor& values) {
+  std::vector<double> host(static_cast<size_t>(values.shape().num_elements()));
+  VisitFloatType(values.dtype(), [&](auto element) {
+    using T = decltype(element);
+    const T* data = values.As<T>();
+    for (size_t i = 0; i < host.size(); ++i)
+      host[i] = static_cast<double>(static_cast<Accumulator<T>>(data[i]));
+  });
+  return host;
+}
+
+DType ResidualType(const T5Options& options) {
+  return options.f32_residual && options.compute == DType::kBF16 ? DType::kF32 : options.compute;
+}
+
+ParamSpec TableSpec(const T5Config& config, double stddev, ParamUse use) {
+  return {.shape = {config.vocab_size, config.d_model},
+          .partition = Partition::Split(0),
+          .init = Initializer::Normal(stddev),
+          .use = use};
+}
+
+}  // namespace
+
+struct T5Model::Pass {
+  Pass(const Batch& batch, int32_t decoder_start, bool with_keys)
+      : source_ids(batch.source_ids), decoder_ids(ShiftRight(batch, decoder_start)) {
+    if (with_keys) {
+      CHECK_EQ(static_cast<int64_t>(batch.example_keys.size()), batch.num_examples());
+      source_keys = TokenKeys(batch.example_keys, batch.source_offsets);
+      target_keys = TokenKeys(batch.example_keys, batch.target_offsets);
+    }
+    const auto layout_of = [](const std::vector<int32_t>& offsets,
+                              const std::vector<uint64_t>& keys) {
+      const std::span<const int32_t> all(offsets);
+      return TokenLayout{.begin = all.first(all.size() - 1),
+                         .end = all.subspan(1),
+                         .token_keys = keys,
+                         .num_tokens = offsets.back()};
+    };
+    source = layout_of(batch.source_offsets, source_keys);
+    target = layout_of(batch.target_offsets, target_keys);
+  }
+  Pass(const Pass&) = delete;
+  Pass& operator=(const Pass&) = delete;
+
+  std::span<const int32_t> source_ids;
+  std::vector<int32_t> decoder_ids;
+  std::vector<uint64_t> source_keys, target_keys;
+  TokenLayout source, target;
+};
+
+std::vector<int32_t> ShiftRight(const Batch& batch, int32_t start) {
+  std::vector<int32_t> ids(batch.target_ids.size());
+  for (int64_t e = 0; e < batch.num_examples(); ++e) {
+    const int32_t begin = batch.target_offsets[e], end = batch.target_offsets[e + 1];
+    for (int32_t t = begin; t < end; ++t) ids[t] = t == begin ? start : batch.target_ids[t - 1];
+  }
+  return ids;
+}
+
+T5Model::T5Model(const T5Config& config, const T5Options& options)
+    : config_(config),
+      options_(options),
+      dims_{&config_, options.compute, ResidualType(options)},
+      params_(options.compute),
+      embedding_(&params_.Add(
+          Scope("shared") / "weight",
+          TableSpec(config, 1.0,
+                    config.tied_head ? ParamUse::kEmbeddingAndMatrix : ParamUse::kEmbedding))),
+      encoder_(params_, Scope("encoder"), dims_, /*is_decoder=*/false),
+      decoder_(params_, Scope("decoder"), dims_, /*is_decoder=*/true),
+      head_(config.tied_head
+                ? embedding_
+                : &params_.Add(Scope("lm_head") / "weight",
+                               TableSpec(config, 1 / std::sqrt(static_cast<double>(config.d_model)),
+                                         ParamUse::kMatrix))) {}
+
+HeadWeight T5Model::head() const {
+  return {.value = head_->value,
+          .forward = head_->forward.empty() ? nullptr : &head_->forward,
+          .backward = head_->backward.empty() ? nullptr : &head_->backward};
+}
+
+float T5Model::head_scale() const {
+  return config_.tied_head ? 1 / std::sqrt(static_cast<float>(config_.d_model)) : 1;
+}
+
+Tensor T5Model::EmbedTokens(Context& ctx, std::span<const int32_t> ids) const {
+  Tensor x(ctx, {static_cast<int64_t>(ids.size()), config_.d_model}, dims_.residual);
+  Embedding(ctx, embedding_->value, ids, x);
+  return x;
+}
+
+Tensor T5Model::EmbedInput(Context& ctx, std::span<const int32_t> ids, const TokenLayout& layout,
+                           bool is_decoder, float dropout) const {
+  Tensor x = EmbedTokens(ctx, ids);
+  if (dropout > 0) {
+    Dropout(ctx, x,
+            DropoutAt(ctx, dropout, DropoutSite(is_decoder, 0, DropoutPlace::kInput), layout), x);
+  }
+  return x;
+}
+
+void T5Model::EmbedBackward(Context& ctx, Tensor dx, std::span<const int32_t> ids,
+                            const TokenLayout& layout, bool is_decoder, float dropout,
+                            View dtable) const {
+  if (dropout > 0) {
+    Dropout(ctx, dx,
+            DropoutAt(ctx, dropout, DropoutSite(is_decoder, 0, DropoutPlace::kInput), layout), dx);
+  }
+  EmbeddingGrad(ctx, dx, ids, dtable);
+}
+
+Tensor T5Model::RunEncoder(Context& ctx, const Pass& pass, float dropout, Stack::Saved* keep) {
+  return encoder_.Forward(
+      ctx, EmbedInput(ctx, pass.source_ids, pass.source, /*is_decoder=*/false, dropout),
+      {.layout = &pass.source, .dropout = dropout}, options_.recompute, keep);
+}
+
+Tensor T5Model::RunDecoder(Context& ctx, const Pass& pass, ConstView memory, float dropout,
+                           Stack::Saved* keep) {
+  return decoder_.Forward(
+      ctx, EmbedInput(ctx, pass.decoder_ids, pass.target, /*is_decoder=*/true, dropout),
+      {.layout = &pass.target, .memory = memory, .memory_layout = &pass.source, .dropout = dropout},
+      options_.recompute, keep);
+}
+
+TokenLosses T5Model::ForwardBackward(Context& ctx, const Batch& batch, const LossInput& loss,
+                                     GradSink& sink) {
+  const Pass pass(batch, config_.decoder_start_token_id, loss.dropout > 0);
+  Stack::Saved encoder_saved, decoder_saved;
+  Tensor memory = RunEncoder(ctx, pass, loss.dropout, &encoder_saved);
+  Tensor hidden = RunDecoder(ctx, pass, memory, loss.dropout, &decoder_saved);
+
+  const int64_t targets = batch.num_target_tokens();
+  Tensor nll(ctx, {targets}, dims_.statistics()), log_z(ctx, {targets}, dims_.statistics());
+  Tensor dhidden(ctx, hidden.shape(), dims_.compute);
+  HeadLoss(ctx, hidden, head(), batch.target_ids, loss.token_weights,
+           {.hidden_scale = head_scale(), .z_loss = loss.z_loss}, nll, log_z, dhidden,
+           sink.Open(ctx, *head_));
+  if (head_ != embedding_) sink.Close(ctx, *head_);
+  hidden.Reset();
+
+  Tensor dmemory(ctx, memory.shape(), dims_.compute);
+  Fill(ctx, 0, dmemory);
+  Tensor dinput = decoder_.Backward(ctx, std::move(dhidden),
+                                    {.layout = &pass.target,
+                                     .memory = memory,
+                                     .memory_layout = &pass.source,
+                                     .dropout = loss.dropout},
+                                    options_.recompute, std::move(decoder_saved), dmemory, sink);
+  memory.Reset();
+  const View dtable = sink.Open(ctx, *embedding_);
+  EmbedBackward(ctx, std::move(dinput), pass.decoder_ids, pass.target, true, loss.dropout, dtable);
+  dinput =
+      encoder_.Backward(ctx, std::move(dmemory), {.layout = &pass.source, .dropout = loss.dropout},
+                        options_.recompute, std::move(encoder_saved), {}, sink);
+  EmbedBackward(ctx, std::move(dinput), pass.source_ids, pass.source, false, loss.dropout, dtable);
+  sink.Close(ctx, *embedding_);
+  return {ToHost(nll), ToHost(log_z)};
+}
+
+TokenLosses T5Model::Evaluate(Context& ctx, const Batch& batch) {
+  const Pass pass(batch, config_.decoder_start_token_id, /*with_keys=*/false);
+  const Tensor memory = RunEncoder(ctx, pass, 0, nullptr);
+  const Tensor hidden = RunDecoder(ctx, pass, memory, 0, nullptr);
+  const int64_t targets = batch.num_target_tokens();
+  Tensor nll(ctx, {targets}, dims_.statistics()), log_z(ctx, {targets}, dims_.statistics());
+  const std::vector<double> weights(static_cast<size_t>(targets), 0.0);
+  HeadLoss(ctx, hidden, head(), batch.target_ids, weights, {.hidden_scale = head_scale()}, nll,
+           log_z, {}, {});
+  return {ToHost(nll), ToHost(log_z)};
+}
+
+Tensor T5Model::Encode(Context& ctx, const Batch& batch) {
+  const Pass pass(batch, config_.decoder_start_token_id, /*with_keys=*/false);
+  return RunEncoder(ctx, pass, 0, nullptr);
+}
+
+Tensor T5Model::Logits(Context& ctx, const Batch& batch) {
+  const Pass pass(batch, config_.decoder_start_token_id, /*with_keys=*/false);
+  const Tensor memory = RunEncoder(ctx, pass, 0, nullptr);
+  const Tensor hidden = RunDecoder(ctx, pass, memory, 0, nullptr);
+  Tensor logits(ctx, {batch.num_target_tokens(), config_.vocab_size}, dims_.statistics());
+  HeadLogits(ctx, hidden, head(), head_scale(), logits);
+  return logits;
+}
+
+}  // namespace frond
