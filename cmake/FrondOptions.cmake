@@ -60,7 +60,8 @@ foreach(gpu_option FROND_CUDA FROND_NCCL)
   endif()
 endforeach()
 
-set(FROND_WARNINGS -Wall -Wextra -Werror)
+# Designated initialisers leave the other members at their defaults on purpose.
+set(FROND_WARNINGS -Wall -Wextra -Werror -Wno-missing-field-initializers)
 if(FROND_SANITIZE)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined
                       -fno-omit-frame-pointer)
