@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "core/tensor/tensor.h"
 
@@ -20,11 +19,18 @@ namespace frond {
 int RelativePositionBucket(int64_t relative_position, bool bidirectional, int num_buckets,
                            int max_distance);
 
+// Whether dropout keeps the probabilities of (key token, head), for every query. The draw is 16
+// bits of Philox: counter (token_key, head / 8), half word number head % 8, counted from the low
+// half of word 0. They are kept where the draw is at least DropoutThreshold (dropout.h) and then
+// multiplied by 1 / (1 - rate).
+bool AttentionDropoutKeeps(uint64_t key, uint64_t token_key, int head, float rate);
+
 struct AttentionSpec {
   int num_heads = 1;
   int head_dim = 64;
   // A query sees keys up to its own position only. With fewer queries than keys in a segment, the
-  // queries are its last positions (decoding with a cache).
+  // queries are its last positions (decoding with a cache); more are an error. Where not causal,
+  // query i and key i of a segment have the same position.
   bool causal = false;
   // Segment s: query rows [query_begin[s], query_end[s]) attend to key rows [key_begin[s],
   // key_end[s]). Every query row belongs to exactly one segment.
@@ -41,6 +47,11 @@ struct AttentionSpec {
   uint64_t dropout_key = 0;
   std::span<const uint64_t> key_token_keys;
 };
+
+// The number of (query, key, head) triples that a call computes: causal ones only up to the query's
+// own position. Forward costs 4 head_dim FLOPs for each; backward 10, since it computes the scores
+// again.
+double AttentionPairs(const AttentionSpec& spec);
 
 // out = attention(q, k, v). q, out [Tq, heads * head_dim]; k, v [Tk, heads * head_dim], all of one
 // dtype. bias_table [num_buckets, heads] f32 (f64 where q is f64) or an empty view. `lse` [Tq,

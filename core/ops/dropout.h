@@ -19,6 +19,14 @@ struct DropoutSpec {
   std::span<const uint64_t> token_keys;
 };
 
+// Whether dropout keeps (token, column). The draw is 16 bits of Philox: counter (token_key, group)
+// with group = 16 (column / 128) + column % 16; its half word number (column % 128) / 16, counted
+// from the low half of word 0. The element is kept where the draw is at least DropoutThreshold.
+bool DropoutKeeps(uint64_t key, uint64_t token_key, int64_t column, float rate);
+
+// round(65536 rate): draws below it are dropped.
+uint32_t DropoutThreshold(float rate);
+
 // y = dropout(x). x, y [T, d] of one dtype; y is assigned and may alias x. Its own gradient: dx =
 // Dropout(dy).
 void Dropout(Context& ctx, ConstView x, const DropoutSpec& spec, View y);

@@ -1,0 +1,12 @@
+// CPU implementation of core/ops/rms_norm.h.
+#pragma once
+
+#include "core/ops/rms_norm.h"
+
+namespace frond::cpu {
+
+void RmsNorm(Context& ctx, ConstView x, ConstView scale, float epsilon, View y, View rstd);
+void RmsNormGrad(Context& ctx, ConstView dy, ConstView x, ConstView scale, ConstView rstd,
+                 Write mode, View dx, View dscale);
+
+}  // namespace frond::cpu
