@@ -1,0 +1,15 @@
+// Copies rows to chosen places of a larger tensor: filling a key/value cache.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "core/tensor/tensor.h"
+
+namespace frond {
+
+// y[rows[i]] = x[i]. x [n, d], y [m, d] of one dtype; the other rows of y stay as they are. CHECKs
+// the rows.
+void ScatterRows(Context& ctx, ConstView x, std::span<const int64_t> rows, View y);
+
+}  // namespace frond

@@ -1,0 +1,119 @@
+#include "models/t5/incremental_decoder.h"
+
+#include <utility>
+
+#include "core/ops/scatter_rows.h"
+
+namespace frond {
+
+IncrementalDecoder::IncrementalDecoder(Context& ctx, T5Model& model, const Batch& sources,
+                                       int64_t max_tokens)
+    : model_(model),
+      num_sequences_(sources.num_examples()),
+      max_tokens_(max_tokens),
+      source_offsets_(sources.source_offsets) {
+  const Tensor memory = model.Encode(ctx, sources);
+  const int64_t inner = model.config().inner_dim();
+  const DType compute = model.dims().compute;
+  const Shape self_shape = {num_sequences_ * max_tokens, inner};
+  const Shape cross_shape = {memory.shape().dim(0), inner};
+  for (const Block& block : model.decoder().blocks()) {
+    LayerCache cache{Tensor(ctx, self_shape, compute), Tensor(ctx, self_shape, compute),
+                     Tensor(ctx, cross_shape, compute), Tensor(ctx, cross_shape, compute)};
+    block.cross->ProjectMemory(ctx, memory, cache.cross_k, cache.cross_v);
+    layers_.push_back(std::move(cache));
+  }
+}
+
+IncrementalDecoder::Segments IncrementalDecoder::SelfSegments(
+    std::span<const int32_t> active) const {
+  Segments s;
+  for (size_t i = 0; i < active.size(); ++i) {
+    s.query_begin.push_back(static_cast<int32_t>(i));
+    s.query_end.push_back(static_cast<int32_t>(i + 1));
+    s.key_begin.push_back(static_cast<int32_t>(active[i] * max_tokens_));
+    s.key_end.push_back(static_cast<int32_t>(active[i] * max_tokens_ + position_ + 1));
+  }
+  return s;
+}
+
+IncrementalDecoder::Segments IncrementalDecoder::CrossSegments(
+    std::span<const int32_t> active) const {
+  Segments s;
+  for (size_t i = 0; i < active.size(); ++i) {
+    s.query_begin.push_back(static_cast<int32_t>(i));
+    s.query_end.push_back(static_cast<int32_t>(i + 1));
+    s.key_begin.push_back(source_offsets_[active[i]]);
+    s.key_end.push_back(source_offsets_[active[i] + 1]);
+  }
+  return s;
+}
+
+void IncrementalDecoder::Attend(Context& ctx, const AttentionBlock& block, ConstView q, ConstView k,
+                                ConstView v, const Segments& segments, ConstView bias,
+                                View x) const {
+  const BlockDims& dims = model_.dims();
+  AttentionSpec spec = block.Spec();
+  spec.query_begin = segments.query_begin;
+  spec.query_end = segments.query_end;
+  spec.key_begin = segments.key_begin;
+  spec.key_end = segments.key_end;
+  Tensor attended(ctx, q.shape, dims.compute);
+  Tensor lse(ctx, {q.dim(0), dims.config->num_heads}, dims.statistics());
+  Attention(ctx, q, k, v, bias, spec, attended, lse);
+  Tensor branch(ctx, x.shape, dims.compute);
+  block.o().Forward(ctx, attended, Write::kAssign, branch);
+  DropoutAdd(ctx, branch, {}, x, x);
+}
+
+void IncrementalDecoder::SelfAttention(Context& ctx, const AttentionBlock& block, LayerCache& cache,
+                                       std::span<const int32_t> active, View x) const {
+  const BlockDims& dims = model_.dims();
+  const Shape inner_shape = {x.dim(0), dims.config->inner_dim()};
+  Tensor h(ctx, x.shape, dims.compute), rstd(ctx, {x.dim(0)}, dims.statistics());
+  block.norm().Forward(ctx, x, h, rstd);
+  Tensor q(ctx, inner_shape, dims.compute), k(ctx, inner_shape, dims.compute),
+      v(ctx, inner_shape, dims.compute);
+  block.q().Forward(ctx, h, Write::kAssign, q);
+  block.ProjectMemory(ctx, h, k, v);
+  std::vector<int64_t> rows;
+  for (const int32_t sequence : active) rows.push_back(sequence * max_tokens_ + position_);
+  ScatterRows(ctx, k, rows, cache.self_k);
+  ScatterRows(ctx, v, rows, cache.self_v);
+  Attend(ctx, block, q, cache.self_k, cache.self_v, SelfSegments(active),
+         model_.decoder().bias_table(), x);
+}
+
+void IncrementalDecoder::CrossAttention(Context& ctx, const AttentionBlock& block,
+                                        const LayerCache& cache, std::span<const int32_t> active,
+                                        View x) const {
+  const BlockDims& dims = model_.dims();
+  Tensor h(ctx, x.shape, dims.compute), rstd(ctx, {x.dim(0)}, dims.statistics());
+  block.norm().Forward(ctx, x, h, rstd);
+  Tensor q(ctx, {x.dim(0), dims.config->inner_dim()}, dims.compute);
+  block.q().Forward(ctx, h, Write::kAssign, q);
+  Attend(ctx, block, q, cache.cross_k, cache.cross_v, CrossSegments(active), {}, x);
+}
+
+Tensor IncrementalDecoder::Step(Context& ctx, std::span<const int32_t> active,
+                                std::span<const int32_t> ids) {
+  CHECK_LT(position_, max_tokens_);
+  CHECK_EQ(active.size(), ids.size());
+  Tensor x = model_.EmbedTokens(ctx, ids);
+  const TokenLayout no_keys{.num_tokens = static_cast<int64_t>(ids.size())};
+  const std::vector<Block>& blocks = model_.decoder().blocks();
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    SelfAttention(ctx, blocks[i].self, layers_[i], active, x);
+    CrossAttention(ctx, *blocks[i].cross, layers_[i], active, x);
+    blocks[i].feed_forward.Forward(ctx, x, no_keys, 0, x, nullptr);
+  }
+  const BlockDims& dims = model_.dims();
+  Tensor y(ctx, x.shape(), dims.compute), rstd(ctx, {x.shape().dim(0)}, dims.statistics());
+  model_.decoder().final_norm().Forward(ctx, x, y, rstd);
+  Tensor logits(ctx, {x.shape().dim(0), model_.config().vocab_size}, dims.statistics());
+  HeadLogits(ctx, y, model_.head(), model_.head_scale(), logits);
+  ++position_;
+  return logits;
+}
+
+}  // namespace frond
