@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Installs packages, builds, runs every test: tests/run.sh [--quick]
+#   --quick  release build and its tests only; without it also sanitizers and fuzzers
+set -euo pipefail
+cd "$(dirname "$0")/.."
+quick=no
+[[ "${1:-}" == "--quick" ]] && quick=yes
+
+launch/install_packages.sh --tests
+jobs=$(nproc)
+
+echo "== Release build"
+cmake --preset release
+cmake --build --preset release -j "$jobs"
+
+echo "== Tests"
+ctest --test-dir build/release --output-on-failure -j 1
+
+if [[ $quick == no ]]; then
+  echo "== Unit tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+  cmake --preset asan
+  cmake --build --preset asan -j "$jobs"
+  # Open MPI and libgomp keep memory until the process ends.
+  ASAN_OPTIONS=detect_leaks=0:${ASAN_OPTIONS:-} UBSAN_OPTIONS=print_stacktrace=1 \
+    ctest --test-dir build/asan --output-on-failure -L unit -j 1
+
+  echo "== Fuzzers"
+  tests/fuzz/run.sh 60
+
+  # The last lines are the verdict of the release tests, where a reader of the log looks for it.
+  echo "== Summary (release tests)"
+  ctest --test-dir build/release --output-on-failure -j 1 -L style
+fi
