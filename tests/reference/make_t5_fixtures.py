@@ -195,7 +195,7 @@ def orientation(model_class, folder, examples, reference, reference_bf16_weights
 
 
 def greedy(model, fixture):
-    """Prompts (sources) and what greedy decoding answers, end-of-sequence included where it came."""
+    """Prompts and what greedy decoding answers, end-of-sequence included where it came."""
     rng = np.random.default_rng(fixture.seed + 2000)
     early, full = [], []
     for _ in range(80):
@@ -237,9 +237,9 @@ def result_tensors(run, dtype):
 
 
 def save(tensors, path):
-    # safetensors wants one order of bytes for one input: sorted names, no time stamps.
+    # One metadata entry only: safetensors writes several in a random order.
     safetensors.numpy.save_file(dict(sorted(tensors.items())), path, metadata={
-        "z_loss": str(Z_LOSS), "max_new_tokens": str(MAX_NEW_TOKENS)})
+        "settings": f"z_loss {Z_LOSS}, max_new_tokens {MAX_NEW_TOKENS}"})
 
 
 def write_expected(folder, model_class, fixture):
