@@ -1,0 +1,66 @@
+#include "configs/config_reader.h"
+
+#include <limits>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "configs/field_override.h"
+#include "configs/text_error.h"
+#include "core/base/check.h"
+#include "core/base/file.h"
+#include "core/base/status_macros.h"
+#include "google/protobuf/io/tokenizer.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "google/protobuf/text_format.h"
+
+namespace frond {
+namespace {
+
+class FirstError : public google::protobuf::io::ErrorCollector {
+ public:
+  void AddError(int line, google::protobuf::io::ColumnNumber column,
+                const std::string& message) override {
+    if (!error_) error_ = TextError{.line = line, .column = column, .message = message};
+  }
+  const std::optional<TextError>& error() const { return error_; }
+
+ private:
+  std::optional<TextError> error_;
+};
+
+}  // namespace
+
+absl::StatusOr<config::TrainConfig> ParseConfig(absl::string_view text, absl::string_view file,
+                                                std::span<const std::string> sets) {
+  if (text.size() > static_cast<size_t>(std::numeric_limits<int>::max())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file, ": ", text.size(), " bytes; a config is a text of a few kilobytes"));
+  }
+  google::protobuf::io::ArrayInputStream input(text.data(), static_cast<int>(text.size()));
+  FirstError errors;
+  google::protobuf::TextFormat::Parser parser;
+  parser.RecordErrorsTo(&errors);
+  config::TrainConfig config;
+  if (!parser.Parse(&input, &config) || errors.error()) {
+    const TextError error = errors.error().value_or(TextError{.message = "not a text config"});
+    return ExplainTextError(file, text, *config::TrainConfig::descriptor(), error);
+  }
+  for (const std::string& set : sets) RETURN_IF_ERROR(ApplyOverride(set, config));
+  return config;
+}
+
+absl::StatusOr<config::TrainConfig> ReadConfig(const std::string& path,
+                                               std::span<const std::string> sets) {
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  return ParseConfig(text, path, sets);
+}
+
+std::string ConfigToText(const config::TrainConfig& config) {
+  std::string text;
+  google::protobuf::TextFormat::Printer printer;
+  printer.SetUseUtf8StringEscaping(true);
+  CHECK(printer.PrintToString(config, &text));
+  return text;
+}
+
+}  // namespace frond

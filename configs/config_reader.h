@@ -1,0 +1,27 @@
+// Reads the configuration of a run: protobuf text format (schema: configs/train.proto) and
+// `path=value` overrides from the command line.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "configs/train.pb.h"
+
+namespace frond {
+
+// Parses the file at `path` and applies `sets` in their order (field_override.h). The result holds
+// only what was written: ResolveDefaults and ValidateTrainConfig come next. Errors are one line,
+// `file:line:column: what`, and name the nearest right field or value.
+absl::StatusOr<config::TrainConfig> ReadConfig(const std::string& path,
+                                               std::span<const std::string> sets);
+
+// The same for text that is at hand; `file` is what errors call it.
+absl::StatusOr<config::TrainConfig> ParseConfig(absl::string_view text, absl::string_view file,
+                                                std::span<const std::string> sets);
+
+// Text that ParseConfig reads back to an equal config.
+std::string ConfigToText(const config::TrainConfig& config);
+
+}  // namespace frond

@@ -1,0 +1,66 @@
+#include "configs/field_words.h"
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/base/nearest_name.h"
+
+namespace frond {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+
+// A name long enough to be nobody's typing error is not worth a quadratic comparison.
+constexpr size_t kLongestName = 64;
+
+std::vector<std::string> EnumNames(const FieldDescriptor& field) {
+  std::vector<std::string> names;
+  for (int i = 0; i < field.enum_type()->value_count(); ++i) {
+    names.push_back(field.enum_type()->value(i)->name());
+  }
+  return names;
+}
+
+}  // namespace
+
+std::string WhatFieldTakes(const FieldDescriptor& field) {
+  switch (field.cpp_type()) {
+    case FieldDescriptor::CPPTYPE_INT32:
+      return "a whole number of 32 bits";
+    case FieldDescriptor::CPPTYPE_INT64:
+      return "a whole number";
+    case FieldDescriptor::CPPTYPE_UINT32:
+    case FieldDescriptor::CPPTYPE_UINT64:
+      return "a whole number, not negative";
+    case FieldDescriptor::CPPTYPE_FLOAT:
+    case FieldDescriptor::CPPTYPE_DOUBLE:
+      return "a number";
+    case FieldDescriptor::CPPTYPE_BOOL:
+      return "true or false";
+    case FieldDescriptor::CPPTYPE_STRING:
+      return "text in quotes";
+    case FieldDescriptor::CPPTYPE_ENUM:
+      return absl::StrCat("one of ", absl::StrJoin(EnumNames(field), ", "));
+    case FieldDescriptor::CPPTYPE_MESSAGE:
+      return "fields in braces { ... }";
+  }
+  return "another type";
+}
+
+std::string UnknownField(const Descriptor& message, absl::string_view name) {
+  std::vector<std::string> names;
+  for (int i = 0; i < message.field_count(); ++i) names.push_back(message.field(i)->name());
+  return absl::StrCat("unknown field \"", name, "\" in message ", message.name(),
+                      "; did you mean \"", NearestName(name.substr(0, kLongestName), names), "\"?");
+}
+
+std::string UnknownEnumValue(const FieldDescriptor& field, absl::string_view name) {
+  const std::vector<std::string> names = EnumNames(field);
+  return absl::StrCat("unknown value \"", name, "\"; did you mean \"",
+                      NearestName(name.substr(0, kLongestName), names), "\"? (",
+                      WhatFieldTakes(field), ")");
+}
+
+}  // namespace frond

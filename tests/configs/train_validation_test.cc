@@ -1,0 +1,149 @@
+#include "configs/train_validation.h"
+
+#include <string>
+#include <vector>
+
+#include "configs/config_reader.h"
+#include "configs/train_defaults.h"
+#include "core/base/check.h"
+#include "gtest/gtest.h"
+
+namespace frond {
+namespace {
+
+constexpr char kValid[] =
+    "work_dir: 'runs/a' steps: 5 batch { rows: 4 } model { preset: 'mt5-small' }\n"
+    "data { tokenizer: 'spm.model' source { path: 'a.jsonl' } source { path: 'b.jsonl' } }\n"
+    "eval { source { path: 'v.jsonl' } }\n";
+
+std::string ErrorAfter(const std::vector<std::string>& sets, const std::string& text = kValid) {
+  auto config = ParseConfig(text, "config", sets);
+  CHECK_OK(config.status());
+  ResolveDefaults(*config);
+  const absl::Status status = ValidateTrainConfig(*config);
+  EXPECT_TRUE(status.ok() || status.code() == absl::StatusCode::kInvalidArgument);
+  return std::string(status.message());
+}
+
+TEST(ValidateTrainConfig, AcceptsGoodConfigs) {
+  EXPECT_EQ(ErrorAfter({}), "");
+  EXPECT_EQ(ErrorAfter({"model.preset=", "model.path=dir", "data.tokenizer="}), "");
+  EXPECT_EQ(ErrorAfter({"data.source[0].weight=0"}), "");
+  EXPECT_EQ(ErrorAfter({"model.preset=",
+                        "model.shape={d_model: 8 d_kv: 4 d_ff: 8 num_heads: 2 num_layers: 1}"}),
+            "");
+  EXPECT_EQ(ErrorAfter({"optimizer.adamw={}"}), "");
+}
+
+TEST(ValidateTrainConfig, NamesMissingFields) {
+  EXPECT_EQ(ErrorAfter({"work_dir="}), "work_dir is missing; name the folder the run lives in");
+  EXPECT_EQ(ErrorAfter({}, "work_dir: 'a'"),
+            "steps is missing; say how many optimizer updates the run has");
+  EXPECT_EQ(ErrorAfter({}, "work_dir: 'a' steps: 1"),
+            "batch.rows is missing; say how many rows a step has");
+  EXPECT_EQ(ErrorAfter({}, "work_dir: 'a' steps: 1 batch { rows: 1 }"),
+            "model.path is missing; name a model folder, or set model.preset or model.shape");
+  EXPECT_EQ(
+      ErrorAfter({}, "work_dir: 'a' steps: 1 batch { rows: 1 } model { preset: 'mt5-small' }"),
+      "data.source is missing; name at least one source with a path");
+  EXPECT_EQ(ErrorAfter({"data.source[2].weight=1"}),
+            "data.source[2].path is missing; name its JSONL files");
+  EXPECT_EQ(ErrorAfter({"data.tokenizer="}),
+            "data.tokenizer is missing; without model.path it must name a SentencePiece model");
+  EXPECT_EQ(ErrorAfter({"model.preset=", "model.shape.d_model=8"}),
+            "model.shape.d_kv is missing; a shape without model.preset must name it");
+  EXPECT_EQ(ErrorAfter({}, std::string(kValid).substr(0, std::string(kValid).find("eval")) +
+                               "eval { every_steps: 3 }"),
+            "eval.source is missing; eval.every_steps is 3, so name what is evaluated");
+  EXPECT_EQ(ErrorAfter({"data.source[0].fields.inputs="}),
+            "data.source[0].fields.inputs is missing; name a field");
+  EXPECT_EQ(ErrorAfter({"eval.source[0].fields.targets="}),
+            "eval.source[0].fields.targets is missing; name a field");
+}
+
+TEST(ValidateTrainConfig, NamesWrongWeights) {
+  EXPECT_EQ(ErrorAfter({"data.source[1].weight=-1"}),
+            "data.source[1].weight is -1; it must be at least 0");
+  EXPECT_EQ(ErrorAfter({"data.source[1].weight=nan"}),
+            "data.source[1].weight is nan; it must be a finite number");
+  EXPECT_EQ(ErrorAfter({"data.source[1].weight=inf"}),
+            "data.source[1].weight is inf; it must be a finite number");
+  EXPECT_EQ(ErrorAfter({"data.source[0].weight=0", "data.source[1].weight=0"}),
+            "the sum of data.source.weight is 0; it must be greater than 0: give at least one "
+            "source a weight");
+  EXPECT_EQ(ErrorAfter({"data.source[0].weight=1e308", "data.source[1].weight=1e308"}),
+            "the sum of data.source.weight is inf; it must be a finite number");
+  EXPECT_EQ(ErrorAfter({"data.source[0].path[1]="}),
+            "data.source[0].path[1] is empty; it must be a file or a glob");
+  EXPECT_EQ(ErrorAfter({"data.source[1].path[0]=sub/a.jsonl"}),
+            "data.source[1].name is \"a\"; it must be another name than that of data.source[0]");
+}
+
+TEST(ValidateTrainConfig, NamesModelsThatContradict) {
+  EXPECT_EQ(ErrorAfter({"model.path=dir"}),
+            "model.path is \"dir\"; it must be left out where model.preset or model.shape ask for "
+            "a fresh model");
+}
+
+TEST(ValidateTrainConfig, NamesTheFieldOutOfRange) {
+  const struct {
+    const char* set;
+    const char* error;
+  } cases[] = {
+      {"steps=0", "steps is 0; it must be at least 1"},
+      {"batch.rows=0", "batch.rows is 0; it must be at least 1"},
+      {"batch.micro_batches=0", "batch.micro_batches is 0; it must be at least 1"},
+      {"mesh.data=-1", "mesh.data is -1; it must be at least 0"},
+      {"mesh.tensor=0", "mesh.tensor is 0; it must be at least 1"},
+      {"checkpoint.every_steps=0", "checkpoint.every_steps is 0; it must be at least 1"},
+      {"checkpoint.keep_last=0", "checkpoint.keep_last is 0; it must be at least 1"},
+      {"report.every_steps=0", "report.every_steps is 0; it must be at least 1"},
+      {"threads=-1", "threads is -1; it must be at least 0"},
+      {"model.shape.d_ff=0", "model.shape.d_ff is 0; it must be at least 1"},
+      {"model.dropout=1", "model.dropout is 1; it must be at least 0 and less than 1"},
+      {"model.dropout=-0.5", "model.dropout is -0.5; it must be at least 0 and less than 1"},
+      {"model.dropout=nan", "model.dropout is nan; it must be a finite number"},
+      {"data.source_length=0", "data.source_length is 0; it must be at least 1"},
+      {"data.target_length=-2", "data.target_length is -2; it must be at least 1"},
+      {"data.window=0", "data.window is 0; it must be at least 1"},
+      {"eval.every_steps=-1", "eval.every_steps is -1; it must be at least 0"},
+      {"eval.max_examples_per_language=-1",
+       "eval.max_examples_per_language is -1; it must be at least 0"},
+      {"eval.max_new_tokens=0", "eval.max_new_tokens is 0; it must be at least 1"},
+      {"eval.batch_tokens=0", "eval.batch_tokens is 0; it must be at least 1"},
+      {"loss.z_loss=-1", "loss.z_loss is -1; it must be at least 0"},
+      {"schedule.learning_rate=-1", "schedule.learning_rate is -1; it must be at least 0"},
+      {"schedule.learning_rate=nan", "schedule.learning_rate is nan; it must be a finite number"},
+      {"schedule.final_learning_rate=-1",
+       "schedule.final_learning_rate is -1; it must be at least 0"},
+      {"schedule.warmup_steps=-1", "schedule.warmup_steps is -1; it must be at least 0"},
+      {"optimizer.clip_global_norm=-1", "optimizer.clip_global_norm is -1; it must be at least 0"},
+      {"optimizer.adafactor.decay_exponent=0",
+       "optimizer.adafactor.decay_exponent is 0; it must be greater than 0"},
+      {"optimizer.adafactor.clipping_threshold=0",
+       "optimizer.adafactor.clipping_threshold is 0; it must be greater than 0"},
+      {"optimizer.adafactor.epsilon_squared_gradient=-1",
+       "optimizer.adafactor.epsilon_squared_gradient is -1; it must be at least 0"},
+      {"optimizer.adafactor.epsilon_parameter=-1",
+       "optimizer.adafactor.epsilon_parameter is -1; it must be at least 0"},
+      {"optimizer.adafactor.min_dim_size_to_factor=0",
+       "optimizer.adafactor.min_dim_size_to_factor is 0; it must be at least 1"},
+      {"optimizer.adafactor.step_offset=-1",
+       "optimizer.adafactor.step_offset is -1; it must be at least 0"},
+      {"optimizer.adafactor.weight_decay_rate=-1",
+       "optimizer.adafactor.weight_decay_rate is -1; it must be at least 0"},
+      {"optimizer.adamw.beta1=1",
+       "optimizer.adamw.beta1 is 1; it must be at least 0 and less than 1"},
+      {"optimizer.adamw.beta2=-1",
+       "optimizer.adamw.beta2 is -1; it must be at least 0 and less than 1"},
+      {"optimizer.adamw.epsilon=0", "optimizer.adamw.epsilon is 0; it must be greater than 0"},
+      {"optimizer.adamw.weight_decay=-1",
+       "optimizer.adamw.weight_decay is -1; it must be at least 0"},
+  };
+  for (const auto& c : cases) EXPECT_EQ(ErrorAfter({c.set}), c.error) << c.set;
+  EXPECT_EQ(ErrorAfter({"schedule.kind=COSINE", "schedule.warmup_steps=6"}),
+            "schedule.warmup_steps is 6; it must be at most steps, which is 5");
+}
+
+}  // namespace
+}  // namespace frond
