@@ -1,0 +1,14 @@
+#include "dist/communicator.h"
+
+#include "core/base/check.h"
+
+namespace frond {
+
+Pending::~Pending() { CHECK(wait_ == nullptr) << "a collective was started and never waited for"; }
+
+void Pending::Wait() {
+  const std::function<void()> wait = std::exchange(wait_, nullptr);
+  if (wait != nullptr) wait();
+}
+
+}  // namespace frond

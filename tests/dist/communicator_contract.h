@@ -1,0 +1,14 @@
+// What every communicator owes, for any number of ranks; called by all ranks of `world` together.
+#pragma once
+
+#include "dist/communicator.h"
+
+namespace frond {
+
+void CheckReductions(Communicator& world);
+void CheckMovement(Communicator& world);  // gathers, broadcasts, bytes, barriers
+void CheckSplits(Communicator& world);
+void CheckKeepGrads(Communicator& world);
+void CheckMesh(Communicator& world);
+
+}  // namespace frond
