@@ -1,0 +1,14 @@
+// CPU matrix products: oneDNN for f32 and bf16, own loops for f64. Contracts: core/ops/matmul.h.
+#pragma once
+
+#include "core/ops/matmul.h"
+#include "core/tensor/tensor.h"
+
+namespace frond::cpu {
+
+void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b, Write mode,
+            View c);
+void PackWeight(Context& ctx, ConstView weight, Trans trans, DType dtype, PackedWeight& packed);
+void MatMulPacked(Context& ctx, ConstView a, const PackedWeight& weight, Write mode, View c);
+
+}  // namespace frond::cpu

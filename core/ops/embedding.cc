@@ -1,0 +1,33 @@
+#include "core/ops/embedding.h"
+
+#include "core/ops/cpu/embedding.h"
+#include "core/ops/dispatch.h"
+
+namespace frond {
+namespace {
+
+void CheckIds(std::span<const int32_t> ids, const Shape& table, const Shape& rows) {
+  CHECK(table.rank() == 2 && rows.rank() == 2) << table << rows;
+  CHECK_EQ(rows, (Shape{static_cast<int64_t>(ids.size()), table.dim(1)}));
+  for (const int32_t id : ids) CHECK(id >= 0 && id < table.dim(0)) << id << " in " << table;
+}
+
+bool IsMaster(DType dtype) { return dtype == DType::kF32 || dtype == DType::kF64; }
+
+}  // namespace
+
+void Embedding(Context& ctx, ConstView table, std::span<const int32_t> ids, View y) {
+  CHECK(IsMaster(table.dtype)) << DTypeName(table.dtype);
+  CheckIds(ids, table.shape, y.shape);
+  const ProfileScope scope(ctx.profiler(), "embedding");
+  Dispatch<cpu::Embedding>(ctx, table, ids, y);
+}
+
+void EmbeddingGrad(Context& ctx, ConstView dy, std::span<const int32_t> ids, View dtable) {
+  CHECK(IsMaster(dtable.dtype)) << DTypeName(dtable.dtype);
+  CheckIds(ids, dtable.shape, dy.shape);
+  const ProfileScope scope(ctx.profiler(), "embedding");
+  Dispatch<cpu::EmbeddingGrad>(ctx, dy, ids, dtable);
+}
+
+}  // namespace frond
