@@ -53,6 +53,11 @@ FROND_VECTOR_CLONES void ScaleBF16(float alpha, const uint16_t* __restrict x, fl
   for (int64_t i = 0; i < n; ++i) y[i] = alpha * FromBits(x[i]);
 }
 
+FROND_VECTOR_CLONES void ScaleF32ToBF16(float alpha, const float* __restrict x,
+                                        uint16_t* __restrict y, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] = RoundToBits(alpha * x[i]);
+}
+
 }  // namespace
 
 void ConvertRun(const float* x, float* y, int64_t n) {
@@ -82,6 +87,10 @@ void ConvertRun(const double* x, BFloat16* y, int64_t n) {
 void ScaledRun(float alpha, const float* x, float* y, int64_t n) { ScaleF32(alpha, x, y, n); }
 void ScaledRun(float alpha, const BFloat16* x, float* y, int64_t n) {
   ScaleBF16(alpha, reinterpret_cast<const uint16_t*>(x), y, n);
+}
+
+void ScaledRun(float alpha, const float* x, BFloat16* y, int64_t n) {
+  ScaleF32ToBF16(alpha, x, reinterpret_cast<uint16_t*>(y), n);
 }
 
 void AddScaledRun(float alpha, const float* x, float* y, int64_t n) { AddF32(alpha, x, y, n); }

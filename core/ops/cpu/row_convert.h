@@ -21,6 +21,7 @@ void ConvertRun(const double* x, double* y, int64_t n);
 // y[i] = alpha x[i]; i < n. y may be x.
 void ScaledRun(float alpha, const float* x, float* y, int64_t n);
 void ScaledRun(float alpha, const BFloat16* x, float* y, int64_t n);
+void ScaledRun(float alpha, const float* x, BFloat16* y, int64_t n);
 
 // y[i] += alpha x[i]; i < n.
 void AddScaledRun(float alpha, const float* x, float* y, int64_t n);

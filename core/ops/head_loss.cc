@@ -1,0 +1,164 @@
+#include "core/ops/head_loss.h"
+
+#include <algorithm>
+
+#include "core/ops/cpu/elementwise.h"
+#include "core/ops/cpu/matmul.h"
+#include "core/ops/cpu/softmax_loss.h"
+#include "core/ops/dispatch.h"
+
+namespace frond {
+namespace {
+
+double ProductFlops(ConstView hidden, ConstView logits) {
+  return 2.0 * static_cast<double>(hidden.num_elements()) * static_cast<double>(logits.dim(1));
+}
+
+DType LogitsDType(DType compute) { return compute == DType::kF64 ? DType::kF64 : DType::kF32; }
+
+// The head's weight in the forms the products take.
+class HeadOperand {
+ public:
+  HeadOperand(Context& ctx, const HeadWeight& weight, DType compute, bool with_backward)
+      : weight_(weight), plain_(weight.value) {
+    const bool needs_plain =
+        weight.forward == nullptr || (with_backward && weight.backward == nullptr);
+    if (!needs_plain || plain_.dtype == compute) return;
+    cast_ = Tensor(ctx, plain_.shape, compute, MemoryKind::kWorkspace);
+    Dispatch<cpu::Cast>(ctx, plain_, cast_.view());
+    plain_ = cast_;
+  }
+
+  // logits = hidden W^T.
+  void Forward(Context& ctx, ConstView hidden, View logits) const {
+    if (weight_.forward != nullptr) {
+      return Dispatch<cpu::MatMulPacked>(ctx, hidden, *weight_.forward, Write::kAssign, logits);
+    }
+    Dispatch<cpu::MatMul>(ctx, hidden, Trans::kNo, plain_, Trans::kYes, Write::kAssign, logits);
+  }
+
+  // dhidden = dlogits W.
+  void Backward(Context& ctx, ConstView dlogits, View dhidden) const {
+    if (weight_.backward != nullptr) {
+      return Dispatch<cpu::MatMulPacked>(ctx, dlogits, *weight_.backward, Write::kAssign, dhidden);
+    }
+    Dispatch<cpu::MatMul>(ctx, dlogits, Trans::kNo, plain_, Trans::kNo, Write::kAssign, dhidden);
+  }
+
+ private:
+  const HeadWeight& weight_;
+  Tensor cast_;
+  ConstView plain_;
+};
+
+void CheckShapes(ConstView hidden, const HeadWeight& weight, const HeadLossSpec& spec) {
+  CHECK(hidden.shape.rank() == 2 && weight.value.shape.rank() == 2);
+  CHECK_EQ(hidden.dim(1), weight.value.dim(1));
+  CHECK(weight.value.dtype == LogitsDType(hidden.dtype) || weight.value.dtype == hidden.dtype)
+      << DTypeName(weight.value.dtype);
+  CHECK_GT(spec.hidden_scale, 0);
+  for (const PackedWeight* pack : {weight.forward, weight.backward}) {
+    if (pack == nullptr) continue;
+    CHECK_EQ(pack->weight_shape_, weight.value.shape);
+    CHECK(pack->dtype_ == hidden.dtype) << DTypeName(pack->dtype_);
+    CHECK(pack->trans_ == (pack == weight.forward ? Trans::kYes : Trans::kNo));
+  }
+}
+
+// Rows of one chunk: as many as fit, evened out over the chunks.
+int64_t ChunkRows(int64_t rows, int64_t row_bytes, int64_t max_bytes) {
+  const int64_t fitting = std::clamp<int64_t>(max_bytes / std::max<int64_t>(row_bytes, 1), 1, rows);
+  const int64_t chunks = (rows + fitting - 1) / fitting;
+  return (rows + chunks - 1) / chunks;
+}
+
+View RowsIfAny(View v, int64_t begin, int64_t end) {
+  return v.data == nullptr ? v : Rows(v, begin, end);
+}
+
+// The operands of one chunk of rows; the gradients are empty where not wanted.
+struct ChunkViews {
+  ConstView hidden;
+  View logits, nll, log_z, dlogits, dhidden, dweight;
+};
+
+void RunChunk(Context& ctx, const HeadOperand& operand, const cpu::SoftmaxLossRows& loss,
+              const ChunkViews& views) {
+  const double flops = ProductFlops(views.hidden, views.logits);
+  {
+    const ProfileScope scope(ctx.profiler(), "head_loss.logits", flops);
+    operand.Forward(ctx, views.hidden, views.logits);
+  }
+  {
+    const ProfileScope scope(ctx.profiler(), "head_loss.softmax");
+    Dispatch<cpu::SoftmaxLoss>(ctx, views.logits, loss, views.nll, views.log_z, views.dlogits);
+  }
+  if (views.dhidden.data != nullptr) {
+    const ProfileScope scope(ctx.profiler(), "head_loss.dhidden", flops);
+    operand.Backward(ctx, views.dlogits, views.dhidden);
+  }
+  if (views.dweight.data != nullptr) {
+    const ProfileScope scope(ctx.profiler(), "head_loss.dweight", flops);
+    Dispatch<cpu::MatMul>(ctx, views.dlogits, Trans::kYes, views.hidden, Trans::kNo,
+                          Write::kAccumulate, views.dweight);
+  }
+}
+
+}  // namespace
+
+void HeadLoss(Context& ctx, ConstView hidden, const HeadWeight& weight,
+              std::span<const int32_t> targets, std::span<const double> token_weights,
+              const HeadLossSpec& spec, View nll, View log_z, View dhidden, View dweight) {
+  CheckShapes(hidden, weight, spec);
+  const int64_t rows = hidden.dim(0), vocabulary = weight.value.dim(0);
+  const DType compute = hidden.dtype, wide = LogitsDType(compute);
+  CHECK(std::ssize(targets) == rows && std::ssize(token_weights) == rows) << hidden.shape;
+  CHECK(nll.dtype == wide && log_z.dtype == wide);
+  CHECK(nll.num_elements() == rows && log_z.num_elements() == rows) << nll.shape << log_z.shape;
+  for (const int32_t id : targets) CHECK(id >= 0 && id < vocabulary) << id;
+  if (dhidden.data != nullptr) CHECK_EQ(dhidden.shape, hidden.shape);
+  if (dweight.data != nullptr) CHECK_EQ(dweight.shape, weight.value.shape);
+  if (rows == 0) return;
+
+  const bool with_gradient = dhidden.data != nullptr || dweight.data != nullptr;
+  const bool narrow = with_gradient && compute == DType::kBF16;
+  const int64_t row_bytes =
+      vocabulary * static_cast<int64_t>(DTypeSize(wide) + (narrow ? DTypeSize(compute) : 0));
+  const int64_t chunk = ChunkRows(rows, row_bytes, spec.max_logits_bytes);
+  const HeadOperand operand(ctx, weight, compute, dhidden.data != nullptr);
+  Tensor logits(ctx, {chunk, vocabulary}, wide, MemoryKind::kWorkspace);
+  Tensor narrow_logits;
+  if (narrow) narrow_logits = Tensor(ctx, {chunk, vocabulary}, compute, MemoryKind::kWorkspace);
+  const View dlogits = narrow ? narrow_logits.view() : with_gradient ? logits.view() : View{};
+
+  for (int64_t begin = 0; begin < rows; begin += chunk) {
+    const int64_t end = std::min(rows, begin + chunk);
+    const auto first = static_cast<size_t>(begin), count = static_cast<size_t>(end - begin);
+    const cpu::SoftmaxLossRows loss = {.targets = targets.subspan(first, count),
+                                       .weights = token_weights.subspan(first, count),
+                                       .scale = spec.hidden_scale,
+                                       .z_loss = spec.z_loss};
+    const ChunkViews views = {.hidden = Rows(hidden, begin, end),
+                              .logits = Rows(logits.view(), 0, end - begin),
+                              .nll = Rows(nll, begin, end),
+                              .log_z = Rows(log_z, begin, end),
+                              .dlogits = RowsIfAny(dlogits, 0, end - begin),
+                              .dhidden = RowsIfAny(dhidden, begin, end),
+                              .dweight = dweight};
+    RunChunk(ctx, operand, loss, views);
+  }
+}
+
+void HeadLogits(Context& ctx, ConstView hidden, const HeadWeight& weight, float hidden_scale,
+                View logits) {
+  CheckShapes(hidden, weight, {.hidden_scale = hidden_scale});
+  CHECK(logits.dtype == LogitsDType(hidden.dtype));
+  CHECK_EQ(logits.shape, (Shape{hidden.dim(0), weight.value.dim(0)}));
+  const ProfileScope scope(ctx.profiler(), "head_loss.logits", ProductFlops(hidden, logits));
+  HeadOperand(ctx, weight, hidden.dtype, /*with_backward=*/false).Forward(ctx, hidden, logits);
+  if (hidden_scale != 1) {
+    Dispatch<cpu::AddScaled>(ctx, hidden_scale, ConstView(logits), Write::kAssign, logits);
+  }
+}
+
+}  // namespace frond
