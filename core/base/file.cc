@@ -33,15 +33,14 @@ absl::Status FromErrorCode(absl::string_view what, absl::string_view path,
   return absl::InternalError(absl::StrCat(what, " '", path, "': ", code.message()));
 }
 
-}  // namespace
-
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
+// Calls `consume` with the file's bytes in pieces of at most `piece_bytes`.
+template <class Consume>
+absl::Status ReadPieces(const std::string& path, size_t piece_bytes, Consume&& consume) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return ErrnoStatus("cannot open", path);
-  std::string bytes;
-  char buffer[1 << 16];
+  std::vector<char> buffer(piece_bytes);
   while (true) {
-    const ssize_t got = ::read(fd, buffer, sizeof(buffer));
+    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
       absl::Status status = ErrnoStatus("cannot read", path);
@@ -49,10 +48,30 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
       return status;
     }
     if (got == 0) break;
-    bytes.append(buffer, static_cast<size_t>(got));
+    consume(absl::string_view(buffer.data(), static_cast<size_t>(got)));
   }
   ::close(fd);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  std::string bytes;
+  RETURN_IF_ERROR(ReadPieces(
+      path, 1 << 16, [&](absl::string_view piece) { bytes.append(piece.data(), piece.size()); }));
   return bytes;
+}
+
+absl::StatusOr<FileDigest> DigestFile(const std::string& path) {
+  FileDigest digest;
+  StreamingHash hash;
+  RETURN_IF_ERROR(ReadPieces(path, 1 << 20, [&](absl::string_view piece) {
+    digest.size += piece.size();
+    hash.Add(piece);
+  }));
+  digest.checksum = hash.Digest();
+  return digest;
 }
 
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes) {

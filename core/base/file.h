@@ -29,6 +29,15 @@ bool IsDirectory(const std::string& path);
 absl::StatusOr<std::vector<std::string>> ListDirectory(const std::string& path);
 std::string JoinPath(absl::string_view folder, absl::string_view name);
 
+// Size and XXH3 checksum of a file's bytes.
+struct FileDigest {
+  uint64_t size = 0;
+  uint64_t checksum = 0;
+};
+// Reads the whole file, a piece at a time; a failing disk is an error and not a signal, as it would
+// be through a memory map.
+absl::StatusOr<FileDigest> DigestFile(const std::string& path);
+
 // Appends to a new file and keeps its size and checksum. Close() syncs to the disk; a writer
 // destroyed before Close() leaves an incomplete file behind.
 class FileWriter {

@@ -30,6 +30,18 @@ TEST_F(FileTest, RoundTripAndChecksum) {
   EXPECT_EQ((*MappedFile::Open(path))->bytes(), "hello world");
 }
 
+TEST_F(FileTest, DigestReadsAllPieces) {
+  const std::string path = JoinPath(folder_, "a");
+  std::string bytes(3'000'001, 'x');
+  for (size_t i = 0; i < bytes.size(); i += 7) bytes[i] = static_cast<char>(i);
+  ASSERT_TRUE(WriteFileAtomically(path, bytes).ok());
+  const auto digest = DigestFile(path);
+  ASSERT_TRUE(digest.ok());
+  EXPECT_EQ(digest->size, bytes.size());
+  EXPECT_EQ(digest->checksum, Hash64(bytes));
+  EXPECT_FALSE(DigestFile(folder_).ok());
+}
+
 TEST_F(FileTest, AtomicWriteReplaces) {
   const std::string path = JoinPath(folder_, "a");
   ASSERT_TRUE(WriteFileAtomically(path, "one").ok());
