@@ -194,7 +194,7 @@ std::string T5ConfigToJson(const T5Config& config) {
   json["is_gated_act"] = true;
   json["is_encoder_decoder"] = true;
   json["tie_word_embeddings"] = config.tied_head;
-  json["scale_decoder_outputs"] = config.tied_head;
+  json["scale_decoder_outputs"] = config.scale_decoder_output;
   json["initializer_factor"] = 1.0;
   json["pad_token_id"] = config.pad_token_id;
   json["eos_token_id"] = config.eos_token_id;

@@ -23,8 +23,8 @@ struct T5Config {
   int64_t relative_attention_max_distance = 128;
   float layer_norm_epsilon = 1e-6f;
   float dropout_rate = 0.1f;
-  // The head reuses the embedding; the decoder's output is then scaled by d_model^-0.5.
-  bool tied_head = false;
+  bool tied_head = false;             // the head reuses the embedding
+  bool scale_decoder_output = false;  // by d_model^-0.5 before the head (tied T5, never mT5)
   int32_t pad_token_id = 0;
   int32_t eos_token_id = 1;
   int32_t decoder_start_token_id = 0;

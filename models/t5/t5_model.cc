@@ -108,7 +108,7 @@ HeadWeight T5Model::head() const {
 }
 
 float T5Model::head_scale() const {
-  return config_.tied_head ? 1 / std::sqrt(static_cast<float>(config_.d_model)) : 1;
+  return config_.scale_decoder_output ? 1 / std::sqrt(static_cast<float>(config_.d_model)) : 1;
 }
 
 Tensor T5Model::EmbedTokens(Context& ctx, std::span<const int32_t> ids) const {

@@ -1,0 +1,49 @@
+#include "models/t5/t5_folder.h"
+
+#include "checkpoint/hf_weights.h"
+#include "checkpoint/load_params.h"
+#include "core/base/file.h"
+#include "core/base/status_macros.h"
+
+namespace frond {
+namespace {
+
+constexpr char kConfigFile[] = "config.json";
+
+// Names under which older files repeat the shared embedding.
+LoadOptions T5LoadOptions(bool tied_head) {
+  LoadOptions options = {.aliases = {{"encoder.embed_tokens.weight", "shared.weight"},
+                                     {"decoder.embed_tokens.weight", "shared.weight"}}};
+  if (tied_head) options.aliases.push_back({"lm_head.weight", "shared.weight"});
+  return options;
+}
+
+}  // namespace
+
+absl::StatusOr<T5Config> ReadT5Config(const std::string& folder) {
+  const std::string path = JoinPath(folder, kConfigFile);
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  ASSIGN_OR_RETURN(T5Config config, T5ConfigFromJson(text, path));
+  ASSIGN_OR_RETURN(const HfWeights weights, HfWeights::Open(folder));
+  config.tied_head = weights.Find("lm_head.weight") == nullptr;
+  return config;
+}
+
+absl::Status LoadT5Weights(Context& ctx, const std::string& folder, T5Model& model) {
+  ASSIGN_OR_RETURN(const HfWeights weights, HfWeights::Open(folder));
+  model.params().Allocate(ctx);
+  return LoadParams(weights, model.params(), T5LoadOptions(model.config().tied_head));
+}
+
+absl::StatusOr<std::vector<FileRecord>> WriteT5Folder(const std::string& folder,
+                                                      const T5Model& model, DType dtype) {
+  ASSIGN_OR_RETURN(std::vector<FileRecord> records,
+                   WriteHfWeights(folder, NamedMasters(model.params()), {.dtype = dtype}));
+  ASSIGN_OR_RETURN(auto writer, FileWriter::Create(JoinPath(folder, kConfigFile)));
+  RETURN_IF_ERROR(writer->Append(T5ConfigToJson(model.config())));
+  RETURN_IF_ERROR(writer->Close());
+  records.push_back({kConfigFile, writer->size(), writer->checksum()});
+  return records;
+}
+
+}  // namespace frond

@@ -1,0 +1,104 @@
+// Logits, loss and every gradient against Transformers in float64.
+#include <gtest/gtest.h>
+
+#include "eval/greedy_decode.h"
+#include "tests/models/t5/t5_fixture.h"
+
+namespace frond {
+namespace {
+
+constexpr float kZLoss = 1e-4f;
+
+struct Tolerance {
+  const char* name;
+  DType compute;
+  bool f32_residual;
+  RecomputeMode recompute;
+  double logits, loss, gradient, all_gradients;
+};
+
+// f64 shows the formulas, f32 the promise of 1e-5, bf16 of 2e-2 (over all gradients; a single small
+// one may be off by twice that, as Transformers' own bf16 is).
+constexpr Tolerance kTolerances[] = {
+    {"f64", DType::kF64, false, RecomputeMode::kNone, 1e-12, 1e-12, 1e-10, 1e-11},
+    {"f32", DType::kF32, false, RecomputeMode::kNone, 1e-5, 1e-6, 1e-5, 1e-5},
+    {"f32_recompute", DType::kF32, false, RecomputeMode::kBlock, 1e-5, 1e-6, 1e-5, 1e-5},
+    {"bf16", DType::kBF16, false, RecomputeMode::kNone, 2e-2, 5e-3, 4e-2, 2e-2},
+    {"bf16_f32_residual", DType::kBF16, true, RecomputeMode::kNone, 2e-2, 5e-3, 4e-2, 2e-2},
+};
+
+class T5ParityTest : public testing::TestWithParam<std::tuple<const char*, Tolerance>> {};
+
+TEST_P(T5ParityTest, LogitsLossAndGradients) {
+  const auto& [name, tolerance] = GetParam();
+  T5Fixture fixture(name);
+  const auto model = fixture.Load({.compute = tolerance.compute,
+                                   .f32_residual = tolerance.f32_residual,
+                                   .recompute = tolerance.recompute});
+  const SafetensorsReader& expected =
+      tolerance.compute == DType::kBF16 ? *fixture.expected_bf16 : *fixture.expected;
+  const Tensor logits = model->Logits(fixture.ctx, fixture.batch);
+  const double logit_error = RelativeError(Values(logits), fixture.ReadDoubles(expected, "logits"));
+  EXPECT_LE(logit_error, tolerance.logits);
+
+  const std::vector<double> weights = fixture.PerExampleWeights();
+  MapSink sink;
+  const TokenLosses losses = model->ForwardBackward(
+      fixture.ctx, fixture.batch, {.token_weights = weights, .z_loss = kZLoss}, sink);
+  double loss = 0;
+  for (size_t t = 0; t < weights.size(); ++t) {
+    loss += weights[t] * (losses.nll[t] + 1e-4 * losses.log_z[t] * losses.log_z[t]);
+  }
+  const double expected_loss = fixture.ReadDoubles(expected, "loss.per_example")[0];
+  EXPECT_NEAR(loss, expected_loss, tolerance.loss * expected_loss);
+
+  std::vector<double> all, all_expected;
+  double worst = 0;
+  for (const auto& param : model->params().params()) {
+    const std::vector<double> got = Values(sink.Of(*param));
+    const std::vector<double> want = fixture.ReadDoubles(expected, "grad." + param->name);
+    const double error = RelativeError(got, want);
+    worst = std::max(worst, error);
+    EXPECT_LE(error, tolerance.gradient) << param->name;
+    all.insert(all.end(), got.begin(), got.end());
+    all_expected.insert(all_expected.end(), want.begin(), want.end());
+  }
+  const double all_error = RelativeError(all, all_expected);
+  EXPECT_LE(all_error, tolerance.all_gradients);
+  std::printf("%s %s: logits %.1e, gradients %.1e, worst gradient %.1e\n", name, tolerance.name,
+              logit_error, all_error, worst);
+}
+
+INSTANTIATE_TEST_SUITE_P(AllModels, T5ParityTest,
+                         testing::Combine(testing::Values("mt5", "t5_v1_1", "t5_v1_1_tied"),
+                                          testing::ValuesIn(kTolerances)),
+                         [](const auto& info) {
+                           return std::string(std::get<0>(info.param)) + "_" +
+                                  std::get<1>(info.param).name;
+                         });
+
+class T5GenerateTest : public testing::TestWithParam<const char*> {};
+
+TEST_P(T5GenerateTest, GreedyAnswersEqualTransformers) {
+  T5Fixture fixture(GetParam());
+  const auto model = fixture.Load({.compute = DType::kF32});
+  Batch prompts;
+  prompts.source_ids = fixture.Integers("generate.source_ids");
+  prompts.source_offsets = fixture.Integers("generate.source_offsets");
+  prompts.target_offsets.assign(prompts.source_offsets.size(), 0);
+  const auto answers = GreedyDecode(fixture.ctx, *model, prompts, 20);
+  const std::vector<int32_t> ids = fixture.Integers("generate.ids");
+  const std::vector<int32_t> offsets = fixture.Integers("generate.offsets");
+  ASSERT_EQ(answers.size() + 1, offsets.size());
+  for (size_t i = 0; i < answers.size(); ++i) {
+    std::vector<int32_t> want(ids.begin() + offsets[i], ids.begin() + offsets[i + 1]);
+    if (!want.empty() && want.back() == model->config().eos_token_id) want.pop_back();
+    EXPECT_EQ(answers[i], want) << "prompt " << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(AllModels, T5GenerateTest,
+                         testing::Values("mt5", "t5_v1_1", "t5_v1_1_tied"));
+
+}  // namespace
+}  // namespace frond
