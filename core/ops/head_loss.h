@@ -11,9 +11,9 @@ namespace frond {
 
 struct HeadLossSpec {
   // Factor on the hidden state before the head: d_model^-0.5 where the head is tied, else 1.
-  float hidden_scale = 1;
+  double hidden_scale = 1;
   // Coefficient of the auxiliary (log Z)^2 of each target token.
-  float z_loss = 0;
+  double z_loss = 0;
   // Upper limit for one chunk of logits.
   int64_t max_logits_bytes = int64_t{256} << 20;
 };

@@ -107,8 +107,8 @@ HeadWeight T5Model::head() const {
           .backward = head_->backward.empty() ? nullptr : &head_->backward};
 }
 
-float T5Model::head_scale() const {
-  return config_.scale_decoder_output ? 1 / std::sqrt(static_cast<float>(config_.d_model)) : 1;
+double T5Model::head_scale() const {
+  return config_.scale_decoder_output ? 1 / std::sqrt(static_cast<double>(config_.d_model)) : 1;
 }
 
 Tensor T5Model::EmbedTokens(Context& ctx, std::span<const int32_t> ids) const {

@@ -40,7 +40,7 @@ class T5Model {
   // How the loss of a pass is formed: sum_t token_weights[t] (nll[t] + z_loss log_z[t]^2).
   struct LossInput {
     std::span<const double> token_weights;  // [target tokens], divided by the global normaliser
-    float z_loss = 0;
+    double z_loss = 0;
     float dropout = 0;  // keyed by ctx.rng and the batch's example keys
   };
 
@@ -62,7 +62,7 @@ class T5Model {
   // The embedded input [n, d_model] in the residual dtype.
   Tensor EmbedTokens(Context& ctx, std::span<const int32_t> ids) const;
   HeadWeight head() const;
-  float head_scale() const;
+  double head_scale() const;
 
  private:
   struct Pass;  // token layouts of a batch

@@ -7,7 +7,7 @@
 namespace frond {
 namespace {
 
-constexpr float kZLoss = 1e-4f;
+constexpr double kZLoss = 1e-4;
 
 struct Tolerance {
   const char* name;
@@ -47,7 +47,7 @@ TEST_P(T5ParityTest, LogitsLossAndGradients) {
       fixture.ctx, fixture.batch, {.token_weights = weights, .z_loss = kZLoss}, sink);
   double loss = 0;
   for (size_t t = 0; t < weights.size(); ++t) {
-    loss += weights[t] * (losses.nll[t] + 1e-4 * losses.log_z[t] * losses.log_z[t]);
+    loss += weights[t] * (losses.nll[t] + kZLoss * losses.log_z[t] * losses.log_z[t]);
   }
   const double expected_loss = fixture.ReadDoubles(expected, "loss.per_example")[0];
   EXPECT_NEAR(loss, expected_loss, tolerance.loss * expected_loss);
