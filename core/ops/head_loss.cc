@@ -149,7 +149,7 @@ void HeadLoss(Context& ctx, ConstView hidden, const HeadWeight& weight,
   }
 }
 
-void HeadLogits(Context& ctx, ConstView hidden, const HeadWeight& weight, float hidden_scale,
+void HeadLogits(Context& ctx, ConstView hidden, const HeadWeight& weight, double hidden_scale,
                 View logits) {
   CheckShapes(hidden, weight, {.hidden_scale = hidden_scale});
   CHECK(logits.dtype == LogitsDType(hidden.dtype));

@@ -37,7 +37,7 @@ void HeadLoss(Context& ctx, ConstView hidden, const HeadWeight& weight,
               const HeadLossSpec& spec, View nll, View log_z, View dhidden, View dweight);
 
 // logits [T, V] f32 (f64), assigned: for decoding and tests only.
-void HeadLogits(Context& ctx, ConstView hidden, const HeadWeight& weight, float hidden_scale,
+void HeadLogits(Context& ctx, ConstView hidden, const HeadWeight& weight, double hidden_scale,
                 View logits);
 
 }  // namespace frond

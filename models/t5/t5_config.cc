@@ -168,6 +168,10 @@ absl::StatusOr<T5Config> T5ConfigFromJson(absl::string_view text, absl::string_v
   // Without the field, Hugging Face's default for mt5 is untied, for t5 tied.
   config.tied_head =
       tied != json.end() && tied->is_boolean() ? tied->get<bool>() : config.model_type == "t5";
+  const auto scaled = json.find("scale_decoder_outputs");
+  config.scale_decoder_output = scaled != json.end() && scaled->is_boolean()
+                                    ? scaled->get<bool>()
+                                    : config.tied_head && config.model_type == "t5";
   RETURN_IF_ERROR(ValidateT5Config(config));
   return config;
 }
