@@ -1,0 +1,125 @@
+// HeadLoss: the case's last output is the loss itself, whose gradient the op computes.
+#include <memory>
+
+#include "core/base/philox.h"
+#include "core/ops/head_loss.h"
+#include "tests/core/ops/op_cases.h"
+#include "tests/core/ops/reference/head_loss.h"
+
+namespace frond::testing {
+namespace {
+
+struct Head {
+  int64_t tokens, vocabulary, d;
+  HeadLossSpec spec;
+  bool packed = false;
+};
+
+struct Tokens {
+  std::vector<int32_t> targets;
+  std::vector<double> weights;
+};
+
+Tokens DrawTokens(const Head& head) {
+  Tokens tokens;
+  for (int64_t t = 0; t < head.tokens; ++t) {
+    const auto index = static_cast<uint64_t>(t);
+    tokens.targets.push_back(
+        static_cast<int32_t>(UniformAt(1, index) * static_cast<double>(head.vocabulary)));
+    // Every fifth token is out.
+    tokens.weights.push_back(t % 5 == 3 ? 0.0 : 0.5 + UniformAt(2, index));
+  }
+  return tokens;
+}
+
+void Run(Context& ctx, const Head& head, const Tokens& tokens, const Views& in, const Views& out,
+         const Views& din) {
+  HeadWeight weight = {.value = in[1]};
+  PackedWeight forward, backward;
+  if (head.packed) {
+    PackWeight(ctx, in[1], Trans::kYes, in[0].dtype, forward);
+    PackWeight(ctx, in[1], Trans::kNo, in[0].dtype, backward);
+    weight.forward = &forward;
+    weight.backward = &backward;
+  }
+  HeadLoss(ctx, in[0], weight, tokens.targets, tokens.weights, head.spec, out[0], out[1],
+           din.empty() ? View{} : din[0], din.empty() ? View{} : din[1]);
+}
+
+double Loss(const Head& head, const Tokens& tokens, const auto* nll, const auto* log_z) {
+  double sum = 0;
+  for (size_t t = 0; t < tokens.weights.size(); ++t) {
+    const double z = static_cast<double>(log_z[t]);
+    sum += tokens.weights[t] * (static_cast<double>(nll[t]) + head.spec.z_loss * z * z);
+  }
+  return sum;
+}
+
+OpCase MakeCase(const std::string& name, const Head& head) {
+  const auto tokens = std::make_shared<const Tokens>(DrawTokens(head));
+  OpCase op;
+  op.name = "head_loss/" + name;
+  op.inputs = {{.name = "hidden", .shape = {head.tokens, head.d}},
+               {.name = "weight",
+                .shape = {head.vocabulary, head.d},
+                .role = Role::kMaster,
+                .rounded = true,
+                .accumulated = true}};
+  op.outputs = {{.name = "nll", .shape = {head.tokens}, .role = Role::kMaster, .constant = true},
+                {.name = "log_z", .shape = {head.tokens}, .role = Role::kMaster, .constant = true},
+                {.name = "loss", .shape = {1}, .role = Role::kMaster}};
+  op.forward = [head, tokens](Context& ctx, const Views& in, const Views& out) {
+    Run(ctx, head, *tokens, in, out, {});
+    if (out[0].dtype == DType::kF64) {
+      *out[2].As<double>() = Loss(head, *tokens, out[0].As<double>(), out[1].As<double>());
+    } else {
+      *out[2].As<float>() =
+          static_cast<float>(Loss(head, *tokens, out[0].As<float>(), out[1].As<float>()));
+    }
+  };
+  op.reference = [head, tokens](const Arrays& in, Arrays& out) {
+    for (size_t t = 0; t < tokens->targets.size(); ++t) {
+      const auto value =
+          reference::HeadLoss(in[0].data() + t * static_cast<size_t>(head.d), in[1], head.d,
+                              tokens->targets[t], static_cast<double>(head.spec.hidden_scale));
+      out[0][t] = value.nll;
+      out[1][t] = value.log_z;
+    }
+    out[2][0] = Loss(head, *tokens, out[0].data(), out[1].data());
+  };
+  op.backward = [head, tokens](Context& ctx, const Views& in, const Views& out, const Views& dout,
+                               const Views& din) {
+    Tokens scaled = *tokens;
+    const double dloss = dout[2].dtype == DType::kF64 ? *dout[2].As<double>()
+                                                      : static_cast<double>(*dout[2].As<float>());
+    for (double& weight : scaled.weights) weight *= dloss;
+    Run(ctx, head, scaled, in, out, din);
+  };
+  op.forward_flops =
+      2.0 * static_cast<double>(head.tokens * head.vocabulary) * static_cast<double>(head.d);
+  op.backward_flops = 3 * op.forward_flops;  // it computes the logits again
+  return op;
+}
+
+}  // namespace
+
+std::vector<OpCase> HeadLossCases() {
+  const HeadLossSpec plain, z_loss = {.z_loss = 0.01f};
+  const HeadLossSpec small_chunks = {
+      .hidden_scale = 0.125f, .z_loss = 1e-4f, .max_logits_bytes = 20000};
+  return {
+      MakeCase("plain", {9, 37, 16, plain}),
+      MakeCase("z_loss", {9, 131, 16, z_loss}),
+      MakeCase("tied_chunks", {23, 517, 32, small_chunks}),
+      MakeCase("packed", {23, 517, 32, small_chunks, /*packed=*/true}),
+      MakeCase("long_rows", {5, 5003, 24, z_loss, /*packed=*/true}),
+      MakeCase("one_token", {1, 64, 8, plain}),
+      MakeCase("no_tokens", {0, 64, 8, plain}),
+  };
+}
+
+std::vector<OpCase> HeadLossTimings() {
+  return {MakeCase("1024x250112x512", {1024, 250112, 512, {}, /*packed=*/false})};
+}
+
+}  // namespace frond::testing

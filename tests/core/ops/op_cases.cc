@@ -1,0 +1,44 @@
+#include "tests/core/ops/op_cases.h"
+
+#include <initializer_list>
+#include <iterator>
+
+namespace frond::testing {
+namespace {
+
+using CaseList = std::vector<OpCase> (*)();
+
+std::vector<OpCase> Join(std::initializer_list<CaseList> lists) {
+  std::vector<OpCase> all;
+  for (const CaseList list : lists) {
+    std::vector<OpCase> cases = list();
+    all.insert(all.end(), std::make_move_iterator(cases.begin()),
+               std::make_move_iterator(cases.end()));
+  }
+  return all;
+}
+
+}  // namespace
+
+std::vector<OpCase> AllCases() {
+  return Join({
+      MatMulCases,
+      EmbeddingCases,
+      ElementwiseCases,
+      HeadLossCases,
+  });
+}
+
+std::vector<OpCase> AllTimings() {
+  return Join({
+      MatMulTimings,
+      EmbeddingTimings,
+      HeadLossTimings,
+  });
+}
+
+DType DTypeFor(const TensorSpec& spec, DType compute) {
+  return spec.role == Role::kMaster && compute == DType::kBF16 ? DType::kF32 : compute;
+}
+
+}  // namespace frond::testing
