@@ -1,0 +1,176 @@
+#include "optim/factored_kernels.h"
+
+#include <algorithm>
+
+namespace frond {
+namespace {
+
+constexpr int kLanes = 16;
+constexpr int64_t kSegment = 4096;   // columns whose sums stay in the first-level cache
+constexpr int64_t kRowsAtOnce = 32;  // rows that are summed in the element type
+constexpr int64_t kSmall = 1 << 15;  // elements below which threads do not pay
+
+// Rows cut into chunks of a size that depends on the shape alone.
+struct Chunks {
+  Chunks(int64_t rows, int64_t cols) : rows(rows) {
+    const int64_t most = std::clamp<int64_t>((int64_t{1} << 22) / cols, 1, 64);
+    rows_each = (rows + most - 1) / most;
+    count = (rows + rows_each - 1) / rows_each;
+    parallel = rows * cols > kSmall;
+  }
+  int64_t begin(int64_t c) const { return c * rows_each; }
+  int64_t end(int64_t c) const { return std::min(rows, (c + 1) * rows_each); }
+
+  int64_t rows, rows_each, count;
+  bool parallel;
+};
+
+template <class T>
+double SumLanes(const T (&lanes)[kLanes]) {
+  double sum = 0;
+  for (const T lane : lanes) sum += static_cast<double>(lane);
+  return sum;
+}
+
+// Adds the squares of n <= kSegment elements to `cols` and returns their sum.
+template <class T>
+double SquareSegment(const T* g, int64_t n, T* cols) {
+  T lanes[kLanes] = {};
+  int64_t j = 0;
+  for (; j + kLanes <= n; j += kLanes) {
+    for (int l = 0; l < kLanes; ++l) {
+      const T square = g[j + l] * g[j + l];
+      cols[j + l] += square;
+      lanes[l] += square;
+    }
+  }
+  for (; j < n; ++j) {
+    cols[j] += g[j] * g[j];
+    lanes[0] += g[j] * g[j];
+  }
+  return SumLanes(lanes);
+}
+
+// Rows [begin, end): their sums, and their share of the column sums (added).
+template <class T>
+void SquareRows(const T* g, int64_t begin, int64_t end, int64_t cols, double* row_sums,
+                double* col_sums) {
+  alignas(64) T segment_cols[kSegment];
+  for (int64_t row = begin; row < end; row += kRowsAtOnce) {
+    const int64_t last = std::min(end, row + kRowsAtOnce);
+    for (int64_t first = 0; first < cols; first += kSegment) {
+      const int64_t n = std::min(kSegment, cols - first);
+      std::fill_n(segment_cols, n, T{0});
+      for (int64_t i = row; i < last; ++i) {
+        row_sums[i] += SquareSegment(g + i * cols + first, n, segment_cols);
+      }
+      for (int64_t j = 0; j < n; ++j) col_sums[first + j] += static_cast<double>(segment_cols[j]);
+    }
+  }
+}
+
+// Sums of (g col_factor)^2 and p^2 over n <= kSegment elements.
+template <class T>
+UpdateSums UpdateSegment(const T* g, const T* p, const T* col_factor, int64_t n) {
+  T updates[kLanes] = {}, params[kLanes] = {};
+  int64_t j = 0;
+  for (; j + kLanes <= n; j += kLanes) {
+    for (int l = 0; l < kLanes; ++l) {
+      const T u = g[j + l] * col_factor[j + l];
+      updates[l] += u * u;
+      params[l] += p[j + l] * p[j + l];
+    }
+  }
+  for (; j < n; ++j) {
+    const T u = g[j] * col_factor[j];
+    updates[0] += u * u;
+    params[0] += p[j] * p[j];
+  }
+  return {.update = SumLanes(updates), .param = SumLanes(params)};
+}
+
+}  // namespace
+
+template <class T>
+RowColSums SquareSums(const T* g, int64_t rows, int64_t cols) {
+  const Chunks chunks(rows, cols);
+  RowColSums sums;
+  sums.rows.assign(static_cast<size_t>(rows), 0.0);
+  sums.cols.assign(static_cast<size_t>(cols), 0.0);
+  std::vector<double> parts(static_cast<size_t>(chunks.count * cols), 0.0);
+#pragma omp parallel for schedule(dynamic) if (chunks.parallel)
+  for (int64_t c = 0; c < chunks.count; ++c) {
+    SquareRows(g, chunks.begin(c), chunks.end(c), cols, sums.rows.data(),
+               &parts[static_cast<size_t>(c * cols)]);
+  }
+  for (int64_t c = 0; c < chunks.count; ++c) {
+    for (int64_t j = 0; j < cols; ++j) {
+      sums.cols[static_cast<size_t>(j)] += parts[static_cast<size_t>(c * cols + j)];
+    }
+  }
+  return sums;
+}
+
+template <class T>
+UpdateSums FactoredUpdateSums(const T* g, const T* p, const std::vector<T>& row_factor,
+                              const std::vector<T>& col_factor) {
+  const int64_t rows = static_cast<int64_t>(row_factor.size());
+  const int64_t cols = static_cast<int64_t>(col_factor.size());
+  const Chunks chunks(rows, cols);
+  std::vector<UpdateSums> parts(static_cast<size_t>(chunks.count));
+#pragma omp parallel for schedule(dynamic) if (chunks.parallel)
+  for (int64_t c = 0; c < chunks.count; ++c) {
+    UpdateSums sum;
+    for (int64_t i = chunks.begin(c); i < chunks.end(c); ++i) {
+      UpdateSums row;
+      for (int64_t first = 0; first < cols; first += kSegment) {
+        const int64_t at = i * cols + first;
+        const UpdateSums segment = UpdateSegment(g + at, p + at, col_factor.data() + first,
+                                                 std::min(kSegment, cols - first));
+        row.update += segment.update;
+        row.param += segment.param;
+      }
+      const double factor = static_cast<double>(row_factor[static_cast<size_t>(i)]);
+      sum.update += factor * factor * row.update;
+      sum.param += row.param;
+    }
+    parts[static_cast<size_t>(c)] = sum;
+  }
+  UpdateSums total;
+  for (const UpdateSums& part : parts) {
+    total.update += part.update;
+    total.param += part.param;
+  }
+  return total;
+}
+
+template <class T>
+void ApplyFactored(const T* g, const std::vector<T>& row_scale, const std::vector<T>& col_factor,
+                   double keep, T* p) {
+  const int64_t rows = static_cast<int64_t>(row_scale.size());
+  const int64_t cols = static_cast<int64_t>(col_factor.size());
+  const Chunks chunks(rows, cols);
+  const T kept = static_cast<T>(keep);
+#pragma omp parallel for schedule(static) if (chunks.parallel)
+  for (int64_t i = 0; i < rows; ++i) {
+    const T scale = row_scale[static_cast<size_t>(i)];
+    const T* factor = col_factor.data();
+    const T* g_row = g + i * cols;
+    T* p_row = p + i * cols;
+#pragma omp simd
+    for (int64_t j = 0; j < cols; ++j) p_row[j] = kept * p_row[j] - scale * g_row[j] * factor[j];
+  }
+}
+
+template RowColSums SquareSums(const float*, int64_t, int64_t);
+template RowColSums SquareSums(const double*, int64_t, int64_t);
+template UpdateSums FactoredUpdateSums(const float*, const float*, const std::vector<float>&,
+                                       const std::vector<float>&);
+template UpdateSums FactoredUpdateSums(const double*, const double*, const std::vector<double>&,
+                                       const std::vector<double>&);
+template void ApplyFactored(const float*, const std::vector<float>&, const std::vector<float>&,
+                            double, float*);
+template void ApplyFactored(const double*, const std::vector<double>&, const std::vector<double>&,
+                            double, double*);
+
+}  // namespace frond

@@ -1,0 +1,26 @@
+// The two passes of Adafactor over a parameter with a full second moment: vectors and small tables.
+// No result depends on the number of threads.
+#pragma once
+
+#include <cstdint>
+
+#include "optim/factored_kernels.h"
+
+namespace frond {
+
+struct SecondMomentStep {
+  double decay = 0;           // v = decay v + (1 - decay) ((scale g)^2 + epsilon)
+  double gradient_scale = 1;  // scale
+  double epsilon = 0;
+};
+
+// Updates v and returns the sums of (scale g / sqrt(v))^2 and p^2.
+template <class T>
+UpdateSums UpdateSecondMoment(const T* g, const T* p, int64_t n, const SecondMomentStep& step,
+                              T* v);
+
+// p = keep p - scale g / sqrt(v).
+template <class T>
+void ApplyUnfactored(const T* g, const T* v, int64_t n, double scale, double keep, T* p);
+
+}  // namespace frond
