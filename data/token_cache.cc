@@ -1,0 +1,311 @@
+#include "data/token_cache.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/check.h"
+#include "core/base/hash.h"
+#include "core/base/log.h"
+#include "core/base/status_macros.h"
+#include "data/token_cache_builder.h"
+#include "data/token_cache_format.h"
+
+namespace frond {
+namespace {
+
+using token_cache_internal::Record;
+using token_cache_internal::Section;
+using token_cache_internal::Trailer;
+
+// Held by the one process or thread that builds a file; the system frees it when that one dies.
+class FileLock {
+ public:
+  static absl::StatusOr<std::unique_ptr<FileLock>> Wait(const std::string& path,
+                                                        const std::string& source_name) {
+    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0) return Failure("cannot create", path);
+    std::unique_ptr<FileLock> lock(new FileLock(fd));
+    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return lock;
+    if (errno == EWOULDBLOCK) {
+      LOG(INFO) << "waiting for another process that tokenises '" << source_name << "'";
+    }
+    while (::flock(fd, LOCK_EX) != 0) {
+      if (errno != EINTR) return Failure("cannot lock", path);
+    }
+    return lock;
+  }
+  ~FileLock() { ::close(fd_); }
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+
+ private:
+  explicit FileLock(int fd) : fd_(fd) {}
+  static absl::Status Failure(absl::string_view what, absl::string_view path) {
+    return absl::InternalError(absl::StrCat(what, " '", path, "': ", std::strerror(errno)));
+  }
+  int fd_;
+};
+
+// Fields of a description that no text can run together.
+void Describe(absl::string_view value, std::string* description) {
+  absl::StrAppend(description, value.size(), ":", value, ";");
+}
+
+// What the examples are made of, without the state of the files.
+std::string DescribeSource(const std::vector<std::string>& files, const JsonlOptions& jsonl,
+                           const Tokenizer& tokenizer) {
+  std::string text;
+  for (const std::string& file : files) {
+    std::error_code code;
+    const std::filesystem::path canonical = std::filesystem::weakly_canonical(file, code);
+    Describe(code ? file : canonical.string(), &text);
+  }
+  const FieldNames& fields = jsonl.fields;
+  for (const std::string* value :
+       {&fields.inputs, &fields.targets, &fields.language, &fields.script, &fields.dataset_name,
+        &fields.template_id, &fields.task_type, &jsonl.default_language}) {
+    Describe(*value, &text);
+  }
+  Describe(HashToHex(tokenizer.content_hash()), &text);
+  Describe(absl::StrCat(tokenizer.eos_id(), " ", token_cache_internal::kFormat), &text);
+  return text;
+}
+
+// Sizes and times of change.
+absl::StatusOr<std::string> DescribeState(const std::vector<std::string>& files) {
+  std::string text;
+  for (const std::string& file : files) {
+    struct stat info;
+    if (::stat(file.c_str(), &info) != 0) {
+      return absl::NotFoundError(absl::StrCat("cannot stat '", file, "': ", std::strerror(errno)));
+    }
+    absl::StrAppend(&text, info.st_size, " ", info.st_mtim.tv_sec, " ", info.st_mtim.tv_nsec, ";");
+  }
+  return text;
+}
+
+std::string CacheFileName(absl::string_view source_name, uint64_t identity) {
+  std::string safe(source_name.substr(0, 100));
+  for (char& c : safe) {
+    if (!absl::ascii_isalnum(c) && c != '.' && c != '_' && c != '-') c = '_';
+  }
+  return absl::StrCat(safe, "-", HashToHex(identity), ".tokens");
+}
+
+absl::Status Damaged(absl::string_view path, absl::string_view what) {
+  return absl::DataLossError(absl::StrCat("token cache '", path, "' is damaged: ", what));
+}
+
+// Whether sections lie within the `size` bytes before the trailer and hold whole elements.
+bool SectionsFit(const Trailer& trailer, uint64_t size) {
+  constexpr uint64_t kElementSizes[] = {sizeof(int32_t), sizeof(Record), sizeof(uint32_t), 1};
+  for (int kind = 0; kind < token_cache_internal::kNumSections; ++kind) {
+    const Section& section = trailer.sections[kind];
+    if (section.offset > size || section.size > size - section.offset) return false;
+    if (section.offset % token_cache_internal::kAlignment != 0) return false;
+    if (section.size % kElementSizes[kind] != 0) return false;
+  }
+  const uint64_t n = trailer.num_examples;
+  return trailer.sections[token_cache_internal::kRecords].size / sizeof(Record) == n &&
+         trailer.sections[token_cache_internal::kByLanguage].size / sizeof(uint32_t) == n;
+}
+
+absl::StatusOr<Trailer> ReadTrailer(const std::string& path, absl::string_view bytes) {
+  Trailer trailer;
+  if (bytes.size() < sizeof(trailer)) return Damaged(path, "it is too short");
+  std::memcpy(&trailer, bytes.data() + bytes.size() - sizeof(trailer), sizeof(trailer));
+  if (std::memcmp(trailer.magic, token_cache_internal::kMagic, sizeof(trailer.magic)) != 0) {
+    return Damaged(path, "its end is missing");
+  }
+  if (trailer.format != token_cache_internal::kFormat) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("token cache '", path, "' has another format"));
+  }
+  const absl::string_view covered(reinterpret_cast<const char*>(&trailer),
+                                  sizeof(trailer) - sizeof(trailer.checksum));
+  if (Hash64(covered) != trailer.checksum) return Damaged(path, "the checksum of its header");
+  if (!SectionsFit(trailer, bytes.size() - sizeof(trailer))) {
+    return Damaged(path, "its sections do not fit its size");
+  }
+  return trailer;
+}
+
+// Takes numbers and texts off the front of bytes.
+class ByteCursor {
+ public:
+  explicit ByteCursor(absl::string_view bytes) : bytes_(bytes) {}
+
+  template <class T>
+  bool Take(T* value) {
+    if (bytes_.size() < sizeof(T)) return false;
+    std::memcpy(value, bytes_.data(), sizeof(T));
+    bytes_.remove_prefix(sizeof(T));
+    return true;
+  }
+
+  bool TakeNames(std::vector<std::string>* names) {
+    uint32_t count;
+    if (!Take(&count)) return false;
+    for (uint32_t i = 0; i < count; ++i) {
+      uint32_t length;
+      if (!Take(&length) || length > bytes_.size()) return false;
+      names->emplace_back(bytes_.substr(0, length));
+      bytes_.remove_prefix(length);
+    }
+    return true;
+  }
+
+ private:
+  absl::string_view bytes_;
+};
+
+constexpr absl::string_view kSectionNames[] = {"token ids", "examples", "language index", "names"};
+
+}  // namespace
+
+absl::Status TokenCache::ReadNames(absl::string_view bytes) {
+  ByteCursor cursor(bytes);
+  bool ok = true;
+  for (std::vector<std::string>* names : {&languages_, &datasets_, &templates_, &tasks_}) {
+    ok = ok && cursor.TakeNames(names);
+  }
+  language_starts_.assign(1, 0);
+  for (size_t i = 0; ok && i < languages_.size(); ++i) {
+    uint64_t count = 0;
+    ok = cursor.Take(&count) && count > 0;
+    language_starts_.push_back(language_starts_.back() + count);
+  }
+  ok = ok && language_starts_.back() == static_cast<uint64_t>(num_examples_);
+  return ok ? absl::OkStatus() : absl::DataLossError("its names do not fit its size");
+}
+
+absl::StatusOr<std::shared_ptr<TokenCache>> TokenCache::Open(const std::string& path, uint64_t key,
+                                                             bool verify) {
+  std::shared_ptr<TokenCache> cache(new TokenCache());
+  ASSIGN_OR_RETURN(cache->file_, MappedFile::Open(path));
+  const absl::string_view bytes = cache->file_->bytes();
+  ASSIGN_OR_RETURN(const Trailer trailer, ReadTrailer(path, bytes));
+  if (trailer.key != key) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("token cache '", path, "' was built from an earlier state of its files"));
+  }
+  const auto section = [&](int kind) {
+    return bytes.substr(trailer.sections[kind].offset, trailer.sections[kind].size);
+  };
+  for (int kind = 0; kind < token_cache_internal::kNumSections; ++kind) {
+    if (!verify && kind != token_cache_internal::kNames) continue;
+    if (Hash64(section(kind)) != trailer.sections[kind].checksum) {
+      return Damaged(path, absl::StrCat("the checksum of its ", kSectionNames[kind]));
+    }
+  }
+  cache->key_ = key;
+  cache->num_examples_ = static_cast<int64_t>(trailer.num_examples);
+  const absl::string_view ids = section(token_cache_internal::kIds);
+  cache->ids_ = {reinterpret_cast<const int32_t*>(ids.data()), ids.size() / sizeof(int32_t)};
+  cache->records_ = reinterpret_cast<const Record*>(section(token_cache_internal::kRecords).data());
+  cache->by_language_ =
+      reinterpret_cast<const uint32_t*>(section(token_cache_internal::kByLanguage).data());
+  const absl::Status names = cache->ReadNames(section(token_cache_internal::kNames));
+  if (!names.ok()) return Damaged(path, names.message());
+  return cache;
+}
+
+absl::StatusOr<std::shared_ptr<const TokenCache>> TokenCache::OpenOrBuild(
+    const TokenCacheOptions& options, const Tokenizer& tokenizer) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> files, ExpandPaths(options.paths));
+  if (files.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("source '", options.name, "' names no files"));
+  }
+  if (tokenizer.eos_id() < 0) {
+    return absl::InvalidArgumentError(absl::StrCat("tokenizer '", tokenizer.name(),
+                                                   "' has no end-of-sequence piece such as </s>"));
+  }
+  const std::string source = DescribeSource(files, options.jsonl, tokenizer);
+  ASSIGN_OR_RETURN(const std::string state, DescribeState(files));
+  const uint64_t key = Hash64(source + state);
+  const std::string path = JoinPath(options.cache_dir, CacheFileName(options.name, Hash64(source)));
+  RETURN_IF_ERROR(CreateDirectories(options.cache_dir));
+
+  absl::StatusOr<std::shared_ptr<TokenCache>> cache = Open(path, key, options.verify);
+  if (!cache.ok()) {
+    ASSIGN_OR_RETURN(const auto lock, FileLock::Wait(path + ".lock", options.name));
+    cache = Open(path, key, options.verify);
+    if (!cache.ok()) {
+      if (absl::IsDataLoss(cache.status())) {
+        LOG(WARNING) << cache.status().message() << "; building it anew";
+      }
+      RETURN_IF_ERROR(BuildTokenCache({.name = options.name,
+                                       .files = files,
+                                       .jsonl = options.jsonl,
+                                       .threads = options.threads,
+                                       .path = path,
+                                       .key = key},
+                                      tokenizer));
+      ASSIGN_OR_RETURN(const std::string state_after, DescribeState(files));
+      if (state_after != state) {
+        return absl::AbortedError(absl::StrCat("the files of source '", options.name,
+                                               "' changed while they were read; start again"));
+      }
+      cache = Open(path, key, /*verify=*/true);
+    }
+  }
+  if (!cache.ok()) return cache.status();
+  (*cache)->name_ = options.name;
+  (*cache)->files_ = files;
+  return std::shared_ptr<const TokenCache>(*std::move(cache));
+}
+
+const Record& TokenCache::record(int64_t i) const {
+  CHECK_GE(i, 0);
+  CHECK_LT(i, num_examples_);
+  return records_[i];
+}
+
+std::span<const int32_t> TokenCache::source(int64_t i) const {
+  const Record& r = record(i);
+  CHECK_LE(r.offset + r.source_length, ids_.size());
+  return ids_.subspan(r.offset, r.source_length);
+}
+
+std::span<const int32_t> TokenCache::target(int64_t i) const {
+  const Record& r = record(i);
+  CHECK_LE(r.offset + r.source_length + r.target_length, ids_.size());
+  return ids_.subspan(r.offset + r.source_length, r.target_length);
+}
+
+int32_t TokenCache::source_length(int64_t i) const {
+  return static_cast<int32_t>(record(i).source_length);
+}
+
+int32_t TokenCache::target_length(int64_t i) const {
+  return static_cast<int32_t>(record(i).target_length);
+}
+
+int32_t TokenCache::language(int64_t i) const { return static_cast<int32_t>(record(i).language); }
+
+std::span<const uint32_t> TokenCache::examples_of_language(int32_t language) const {
+  const uint64_t begin = language_starts_.at(language);
+  return {by_language_ + begin, language_starts_.at(language + 1) - begin};
+}
+
+const std::string& TokenCache::dataset_name(int64_t i) const {
+  return datasets_.at(record(i).dataset);
+}
+
+const std::string& TokenCache::template_id(int64_t i) const {
+  return templates_.at(record(i).template_id);
+}
+
+const std::string& TokenCache::task_type(int64_t i) const { return tasks_.at(record(i).task); }
+
+}  // namespace frond

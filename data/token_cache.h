@@ -1,0 +1,100 @@
+// The tokenised copy of one source, mapped from one file: opening it parses nothing, so hundreds of
+// millions of examples are there at once. File format: token_cache_format.h.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "core/base/file.h"
+#include "data/jsonl_reader.h"
+#include "data/tokenizer.h"
+
+namespace frond {
+
+namespace token_cache_internal {
+struct Record;
+}
+
+struct TokenCacheOptions {
+  // What reports and messages call the source.
+  std::string name;
+  // JSONL files and globs of them (ExpandPaths).
+  std::vector<std::string> paths;
+  JsonlOptions jsonl = {};
+  // Where the file is kept; made where it does not exist.
+  std::string cache_dir;
+  // Threads that tokenise while building.
+  int threads = 1;
+  // Compare the checksums of all sections also where nothing had to be built. Reads the whole file;
+  // without it only header, sizes and names are checked.
+  bool verify = false;
+};
+
+// Immutable. Examples are numbered in the order of the files and their lines, blank lines apart, so
+// example i is the i-th that JsonlReader gives. Spans live as long as the cache.
+class TokenCache {
+ public:
+  // Opens the cache of these files, tokenizer and field names, or builds it where there is none,
+  // where it is damaged, or where a file (size, time of change), the tokenizer (content) or a field
+  // name differs from what it was built of. Processes and threads that ask at the same time wait
+  // for the one that builds. Fails at the first bad row (`file:line: what`) and where there are no
+  // examples.
+  static absl::StatusOr<std::shared_ptr<const TokenCache>> OpenOrBuild(
+      const TokenCacheOptions& options, const Tokenizer& tokenizer);
+
+  int64_t num_examples() const { return num_examples_; }
+  // Of both sides, untruncated.
+  int64_t num_tokens() const { return static_cast<int64_t>(ids_.size()); }
+
+  // Untruncated; the last id is the end-of-sequence id.
+  std::span<const int32_t> source(int64_t i) const;
+  std::span<const int32_t> target(int64_t i) const;
+  int32_t source_length(int64_t i) const;
+  int32_t target_length(int64_t i) const;
+
+  // Index into languages(), which is sorted.
+  int32_t language(int64_t i) const;
+  const std::vector<std::string>& languages() const { return languages_; }
+  // Numbers of the examples of one language, ascending; never empty.
+  std::span<const uint32_t> examples_of_language(int32_t language) const;
+
+  // Empty where the row has no such field.
+  const std::string& dataset_name(int64_t i) const;
+  const std::string& template_id(int64_t i) const;
+  const std::string& task_type(int64_t i) const;
+
+  const std::string& name() const { return name_; }
+  // The files behind the examples, in order.
+  const std::vector<std::string>& files() const { return files_; }
+  // Names this content: equal keys hold equal examples in equal order.
+  uint64_t key() const { return key_; }
+
+ private:
+  TokenCache() = default;
+
+  static absl::StatusOr<std::shared_ptr<TokenCache>> Open(const std::string& path, uint64_t key,
+                                                          bool verify);
+  absl::Status ReadNames(absl::string_view bytes);
+  const token_cache_internal::Record& record(int64_t i) const;
+
+  std::string name_;
+  std::vector<std::string> files_;
+  uint64_t key_ = 0;
+  std::unique_ptr<MappedFile> file_;
+  int64_t num_examples_ = 0;
+  std::span<const int32_t> ids_;
+  const token_cache_internal::Record* records_ = nullptr;
+  const uint32_t* by_language_ = nullptr;
+  std::vector<uint64_t> language_starts_;  // [languages + 1] into by_language_
+  std::vector<std::string> languages_;
+  std::vector<std::string> datasets_;
+  std::vector<std::string> templates_;
+  std::vector<std::string> tasks_;
+};
+
+}  // namespace frond

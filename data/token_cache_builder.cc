@@ -1,0 +1,201 @@
+#include "data/token_cache_builder.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <span>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/base/log.h"
+#include "core/base/status_macros.h"
+#include "data/line_reader.h"
+#include "data/token_cache_writer.h"
+
+namespace frond {
+namespace {
+
+constexpr size_t kChunkBytes = 256 << 10;
+// Chunks per thread in one round: evens out how long they take.
+constexpr size_t kChunksPerThread = 8;
+constexpr double kProgressSeconds = 30;
+
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Some lines of one file, then what became of them.
+struct Chunk {
+  struct Line {
+    size_t end;  // in `text`; a line begins where the one before it ends
+    int64_t number;
+  };
+  const std::string* path = nullptr;
+  std::string text;
+  std::vector<Line> lines;
+
+  struct Tokenised {
+    size_t source_length;
+    size_t target_length;
+    Example names;  // without its texts
+  };
+  absl::Status status;
+  std::vector<int32_t> ids;
+  std::vector<Tokenised> examples;
+};
+
+void AppendSide(const Tokenizer& tokenizer, absl::string_view text, Chunk* chunk) {
+  const std::vector<int32_t> ids = tokenizer.Encode(text);
+  chunk->ids.insert(chunk->ids.end(), ids.begin(), ids.end());
+  chunk->ids.push_back(tokenizer.eos_id());
+}
+
+// Fills in the results of a chunk up to its first bad line.
+void Tokenise(const JsonlOptions& options, const Tokenizer& tokenizer, Chunk* chunk) {
+  size_t begin = 0;
+  for (const Chunk::Line& line : chunk->lines) {
+    const absl::string_view text = absl::string_view(chunk->text).substr(begin, line.end - begin);
+    begin = line.end;
+    Example example;
+    if (absl::Status status = ParseExample(text, options, &example); !status.ok()) {
+      chunk->status = AtLine(status, *chunk->path, line.number);
+      return;
+    }
+    const size_t start = chunk->ids.size();
+    AppendSide(tokenizer, example.inputs, chunk);
+    const size_t middle = chunk->ids.size();
+    AppendSide(tokenizer, example.targets, chunk);
+    example.inputs.clear();
+    example.targets.clear();
+    chunk->examples.push_back({middle - start, chunk->ids.size() - middle, std::move(example)});
+  }
+}
+
+// Gives the lines of all files in rounds of a bounded number of chunks.
+class RoundReader {
+ public:
+  RoundReader(std::span<const std::string> files, size_t chunks_per_round)
+      : files_(files), chunks_per_round_(chunks_per_round) {}
+
+  // Empty at the end of the last file.
+  absl::StatusOr<std::vector<Chunk>> Next() {
+    std::vector<Chunk> round;
+    while (round.size() < chunks_per_round_ && (reader_ != nullptr || next_file_ < files_.size())) {
+      if (reader_ == nullptr) {
+        ASSIGN_OR_RETURN(reader_, LineReader::Open(files_[next_file_++]));
+      }
+      Chunk chunk;
+      chunk.path = &files_[next_file_ - 1];
+      RETURN_IF_ERROR(Fill(&chunk));
+      if (!chunk.lines.empty()) round.push_back(std::move(chunk));
+    }
+    return round;
+  }
+
+ private:
+  absl::Status Fill(Chunk* chunk) {
+    absl::string_view line;
+    while (chunk->text.size() < kChunkBytes) {
+      ASSIGN_OR_RETURN(const bool more, reader_->Next(&line));
+      if (!more) {
+        reader_ = nullptr;
+        return absl::OkStatus();
+      }
+      if (IsBlankLine(line)) continue;
+      chunk->text.append(line.data(), line.size());
+      chunk->lines.push_back({chunk->text.size(), reader_->line_number()});
+    }
+    return absl::OkStatus();
+  }
+
+  std::span<const std::string> files_;
+  size_t chunks_per_round_;
+  size_t next_file_ = 0;
+  std::unique_ptr<LineReader> reader_;
+};
+
+// Threads that tokenise one round; Join() ends them.
+class Workers {
+ public:
+  Workers(const TokenCacheBuild& build, const Tokenizer& tokenizer, std::vector<Chunk>* round) {
+    const auto work = [&build, &tokenizer, round, this] {
+      for (size_t i = next_++; i < round->size(); i = next_++) {
+        Tokenise(build.jsonl, tokenizer, &(*round)[i]);
+      }
+    };
+    const size_t threads = std::min<size_t>(std::max(build.threads, 1), round->size());
+    for (size_t i = 0; i < threads; ++i) threads_.emplace_back(work);
+  }
+  ~Workers() { Join(); }
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+
+  void Join() {
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+
+ private:
+  std::atomic<size_t> next_ = 0;
+  std::vector<std::thread> threads_;
+};
+
+absl::Status WriteRound(const std::vector<Chunk>& round, TokenCacheWriter* writer) {
+  for (const Chunk& chunk : round) {
+    std::span<const int32_t> ids = chunk.ids;
+    for (const Chunk::Tokenised& example : chunk.examples) {
+      RETURN_IF_ERROR(writer->Append(ids.first(example.source_length),
+                                     ids.subspan(example.source_length, example.target_length),
+                                     example.names));
+      ids = ids.subspan(example.source_length + example.target_length);
+    }
+    RETURN_IF_ERROR(chunk.status);
+  }
+  return absl::OkStatus();
+}
+
+std::string Counts(const TokenCacheWriter& writer) {
+  return absl::StrCat(writer.num_examples(), " examples, ", writer.num_tokens(), " tokens");
+}
+
+}  // namespace
+
+absl::Status BuildTokenCache(const TokenCacheBuild& build, const Tokenizer& tokenizer) {
+  const Clock::time_point start = Clock::now();
+  double next_progress = kProgressSeconds;
+  ASSIGN_OR_RETURN(auto writer, TokenCacheWriter::Create(build.path));
+  RoundReader reader(build.files,
+                     kChunksPerThread * static_cast<size_t>(std::max(build.threads, 1)));
+  ASSIGN_OR_RETURN(std::vector<Chunk> round, reader.Next());
+  while (!round.empty()) {
+    Workers workers(build, tokenizer, &round);
+    absl::StatusOr<std::vector<Chunk>> ahead = reader.Next();
+    workers.Join();
+    // A bad row of this round comes before what the next one may complain about.
+    RETURN_IF_ERROR(WriteRound(round, writer.get()));
+    if (!ahead.ok()) return ahead.status();
+    round = *std::move(ahead);
+    if (SecondsSince(start) > next_progress) {
+      LOG(INFO) << "tokenising '" << build.name << "': " << Counts(*writer) << " so far";
+      next_progress += kProgressSeconds;
+    }
+  }
+  if (writer->num_examples() == 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "source '", build.name, "' has no examples: '", build.files.front(), "'",
+        build.files.size() > 1 ? absl::StrCat(" and ", build.files.size() - 1, " more files") : "",
+        build.files.size() > 1 ? " are empty" : " is empty"));
+  }
+  RETURN_IF_ERROR(writer->Finish(build.key));
+  LOG(INFO) << "tokenised '" << build.name << "': " << Counts(*writer) << ", "
+            << writer->num_languages() << " languages, " << build.files.size() << " files in "
+            << absl::StrFormat("%.1f s", SecondsSince(start)) << " -> " << build.path;
+  return absl::OkStatus();
+}
+
+}  // namespace frond

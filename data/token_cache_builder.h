@@ -1,0 +1,28 @@
+// Tokenises the files of a source into a TokenCache file. Private to data/.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "data/jsonl_reader.h"
+#include "data/tokenizer.h"
+
+namespace frond {
+
+struct TokenCacheBuild {
+  std::string name;                // of the source, for messages
+  std::vector<std::string> files;  // in order
+  JsonlOptions jsonl;
+  int threads = 1;
+  std::string path;  // of the cache file
+  uint64_t key = 0;
+};
+
+// Reads, tokenises on `threads` threads and writes at the same time; the result does not depend on
+// the number of threads. Reports progress and result as log lines. Fails at the first bad row of
+// the files' order.
+absl::Status BuildTokenCache(const TokenCacheBuild& build, const Tokenizer& tokenizer);
+
+}  // namespace frond
