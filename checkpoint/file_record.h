@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
 namespace frond {
 
 struct FileRecord {
@@ -13,5 +16,9 @@ struct FileRecord {
 
   bool operator==(const FileRecord&) const = default;
 };
+
+// Writes a new file at the relative path `name` of an existing folder and syncs it.
+absl::StatusOr<FileRecord> WriteRecordedFile(const std::string& folder, const std::string& name,
+                                             absl::string_view bytes);
 
 }  // namespace frond

@@ -155,6 +155,28 @@ TEST(LoadParamsTest, NamesMissingExtraAndMisshapen) {
               HasSubstr("set vocab_size to 10"));
 }
 
+TEST(LoadParamsTest, FillsTheMastersOfAStore) {
+  TempFolder folder;
+  const TensorBag model = SmallModel();
+  ASSERT_TRUE(WriteHfWeights(folder.path(), model.tensors(), {.dtype = DType::kF32}).ok());
+  CpuAllocator memory;
+  Context ctx(memory);
+  ParamStore store(DType::kF64);
+  for (const NamedTensor& tensor : model.tensors()) {
+    const ParamSpec spec{tensor.value.shape, Partition::Replicated(), Initializer::Constant(0),
+                         ParamUse::kMatrix};
+    store.Add(Scope(tensor.name), spec);
+  }
+  store.Allocate(ctx);
+  const absl::Status loaded = LoadParams(*HfWeights::Open(folder.path()), store, {});
+  ASSERT_TRUE(loaded.ok()) << loaded;
+  for (const NamedTensor& tensor : model.tensors()) {
+    const double* got = store.Find(tensor.name)->value.As<double>();
+    const float* want = tensor.value.As<float>();
+    for (int64_t i = 0; i < tensor.value.num_elements(); ++i) EXPECT_EQ(got[i], want[i]);
+  }
+}
+
 TEST(LoadParamsTest, Aliases) {
   TempFolder folder;
   TensorBag stored(FreshSeed());

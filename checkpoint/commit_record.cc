@@ -1,0 +1,181 @@
+#include "checkpoint/commit_record.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/check.h"
+#include "core/base/file.h"
+#include "core/base/hash.h"
+#include "core/base/status_macros.h"
+
+namespace frond {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr char kFormat[] = "frond commit record";
+constexpr int kFormatNumber = 1;
+
+absl::Status Damaged(const std::string& path, absl::string_view what) {
+  return absl::DataLossError(absl::StrCat("'", path, "': ", what));
+}
+
+// The one text of a list of files. The checksum covers all before it, and readers compare whole
+// texts, so that no bit of a record can change unseen.
+std::string Render(const std::vector<FileRecord>& files) {
+  Json record;
+  record["format"] = kFormat;
+  record["format_number"] = kFormatNumber;
+  record["files"] = Json::array();
+  for (const FileRecord& file : files) {
+    record["files"].push_back(
+        {{"path", file.path}, {"size", file.size}, {"xxh3", HashToHex(file.checksum)}});
+  }
+  record["checksum"] = HashToHex(Hash64(record.dump(1)));
+  return record.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::optional<uint64_t> ParseHex(const Json& json) {
+  if (!json.is_string()) return std::nullopt;
+  const std::string& text = json.get_ref<const std::string&>();
+  if (text.size() != 16) return std::nullopt;
+  uint64_t value = 0;
+  for (const char c : text) {
+    const char* const digits = "0123456789abcdef";
+    const char* at = std::strchr(digits, c);
+    if (c == '\0' || at == nullptr) return std::nullopt;
+    value = value << 4 | static_cast<uint64_t>(at - digits);
+  }
+  return value;
+}
+
+std::optional<FileRecord> ParseFile(const Json& json) {
+  if (!json.is_object() || !json.contains("path") || !json["path"].is_string() ||
+      !json.contains("size") || !json["size"].is_number_unsigned() || !json.contains("xxh3")) {
+    return std::nullopt;
+  }
+  const std::optional<uint64_t> checksum = ParseHex(json["xxh3"]);
+  if (!checksum) return std::nullopt;
+  return FileRecord{json["path"].get<std::string>(), json["size"].get<uint64_t>(), *checksum};
+}
+
+// Paths of all regular files relative to `folder`, sorted, without the record itself; and the
+// folders that hold them.
+struct Listing {
+  std::vector<std::string> files;
+  std::vector<std::string> folders;
+};
+absl::StatusOr<Listing> ListFiles(const std::string& folder) {
+  namespace fs = std::filesystem;
+  Listing listing;
+  listing.folders.push_back(folder);
+  std::error_code code;
+  fs::recursive_directory_iterator it(folder, code);
+  for (const fs::recursive_directory_iterator end; !code && it != end; it.increment(code)) {
+    if (it->is_directory(code)) listing.folders.push_back(it->path().string());
+    if (!it->is_regular_file(code)) continue;
+    std::string relative = it->path().lexically_relative(folder).string();
+    if (relative != kCommitRecordName) listing.files.push_back(std::move(relative));
+  }
+  if (code) {
+    return absl::InternalError(absl::StrCat("cannot list folder '", folder, "': ", code.message()));
+  }
+  std::sort(listing.files.begin(), listing.files.end());
+  return listing;
+}
+
+absl::StatusOr<uint64_t> FileSize(const std::string& path) {
+  std::error_code code;
+  const uint64_t size = std::filesystem::file_size(path, code);
+  if (code == std::errc::no_such_file_or_directory) {
+    return absl::DataLossError(absl::StrCat("'", path, "' is missing"));
+  }
+  if (code) return Damaged(path, code.message());
+  return size;
+}
+
+absl::Status SyncFile(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool synced = fd >= 0 && ::fsync(fd) == 0;
+  const int error = errno;
+  if (fd >= 0) ::close(fd);
+  if (synced) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("cannot sync '", path, "': ", std::strerror(error)));
+}
+
+absl::Status CheckSize(const std::string& folder, const FileRecord& file) {
+  const std::string path = JoinPath(folder, file.path);
+  ASSIGN_OR_RETURN(const uint64_t size, FileSize(path));
+  if (size == file.size) return absl::OkStatus();
+  return Damaged(path, absl::StrCat("has ", size, " bytes, but ", file.size, " were written"));
+}
+
+absl::Status CheckChecksum(const std::string& folder, const FileRecord& file) {
+  const std::string path = JoinPath(folder, file.path);
+  ASSIGN_OR_RETURN(const FileDigest digest, DigestFile(path));
+  if (digest.checksum == file.checksum) return absl::OkStatus();
+  return Damaged(path, absl::StrCat("checksum is ", HashToHex(digest.checksum), ", but ",
+                                    HashToHex(file.checksum), " was written"));
+}
+
+}  // namespace
+
+absl::Status WriteCommitRecord(const std::string& folder, const std::vector<FileRecord>& known) {
+  std::map<std::string, FileRecord> by_path;
+  for (const FileRecord& file : known) {
+    CHECK(by_path.emplace(file.path, file).second) << "recorded twice: " << file.path;
+    RETURN_IF_ERROR(CheckSize(folder, file));
+  }
+  ASSIGN_OR_RETURN(const Listing listing, ListFiles(folder));
+  for (const std::string& relative : listing.files) {
+    if (by_path.contains(relative)) continue;
+    const std::string path = JoinPath(folder, relative);
+    RETURN_IF_ERROR(SyncFile(path));
+    ASSIGN_OR_RETURN(const FileDigest digest, DigestFile(path));
+    by_path[relative] = {relative, digest.size, digest.checksum};
+  }
+  for (const std::string& inner : listing.folders) RETURN_IF_ERROR(SyncDirectory(inner));
+  std::vector<FileRecord> files;
+  for (const auto& [path, file] : by_path) files.push_back(file);
+  return WriteFileAtomically(JoinPath(folder, kCommitRecordName), Render(files));
+}
+
+absl::StatusOr<std::vector<FileRecord>> ReadCommitRecord(const std::string& folder) {
+  const std::string path = JoinPath(folder, kCommitRecordName);
+  if (!PathExists(path)) return Damaged(path, "is missing: the checkpoint was never finished");
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  const Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object() || !json.contains("files") || !json["files"].is_array()) {
+    return Damaged(path, "is not a commit record");
+  }
+  if (json.value("format_number", Json()) != kFormatNumber) {
+    return Damaged(path, absl::StrCat("has a format_number other than ", kFormatNumber));
+  }
+  std::vector<FileRecord> files;
+  for (const Json& entry : json["files"]) {
+    std::optional<FileRecord> file = ParseFile(entry);
+    if (!file) return Damaged(path, absl::StrCat("has a damaged entry ", files.size()));
+    files.push_back(*std::move(file));
+  }
+  if (Render(files) != text) return Damaged(path, "does not have the checksum that it states");
+  return files;
+}
+
+absl::Status VerifyCommitRecord(const std::string& folder) {
+  ASSIGN_OR_RETURN(const std::vector<FileRecord> files, ReadCommitRecord(folder));
+  for (const FileRecord& file : files) RETURN_IF_ERROR(CheckSize(folder, file));
+  for (const FileRecord& file : files) RETURN_IF_ERROR(CheckChecksum(folder, file));
+  return absl::OkStatus();
+}
+
+}  // namespace frond
