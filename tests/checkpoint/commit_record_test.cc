@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <random>
 
@@ -32,8 +33,9 @@ class CommitRecordTest : public testing::Test {
     EXPECT_TRUE(WriteCommitRecord(folder_.path(), records_).ok());
   }
   absl::Status Verify() { return VerifyCommitRecord(folder_.path()); }
-  // Not durable, hence fast.
+  // Not durable, hence fast; removed first, since some file systems flush what is truncated.
   void Overwrite(const std::string& name, const std::string& bytes) {
+    std::filesystem::remove(folder_ / name);
     std::ofstream(folder_ / name, std::ios::binary) << bytes;
   }
 
