@@ -1,0 +1,59 @@
+// What a run trains on: sources with weights, split into (source, language) leaves with resolved
+// probabilities. Everything behind it (stream, rows, reports) sees leaves only; rules that weight
+// or prune (groups, temperature, caps per language) resolve to the same leaves, before any index
+// exists.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace frond {
+
+struct LanguageCount {
+  std::string language;
+  uint64_t num_examples = 0;
+};
+
+// One dataset as it was found on disk, after filters.
+struct SourceInfo {
+  std::string name;
+  double weight = 1;  // relative to the other sources
+  std::vector<LanguageCount> languages;
+  uint64_t content_hash = 0;  // of the examples themselves; 0: not known
+};
+
+struct LeafInfo {
+  std::string source;
+  std::string language;
+  uint64_t num_examples = 0;
+  double probability = 0;  // share of the stream
+};
+
+class Mixture {
+ public:
+  // Leaves come in the order of `sources` and of their languages; a leaf's probability is its
+  // source's share of the weights times its language's share of the source's examples. Leaves
+  // without weight or examples stay in the list and are never drawn.
+  // Errors: no source, a weight that is negative or not finite, all weights zero, a weighted source
+  // without examples, two sources of one name, a language twice in a source.
+  static absl::StatusOr<Mixture> Create(const std::vector<SourceInfo>& sources);
+
+  const std::vector<LeafInfo>& leaves() const { return leaves_; }
+  // Each leaf's probability as a whole number out of kShareOne (apportionment.h); sums to it.
+  const std::vector<uint64_t>& shares() const { return shares_; }
+  // Of names, counts, shares and contents: equal hashes give equal streams. The same on every
+  // machine; kept in checkpoints.
+  uint64_t manifest_hash() const { return manifest_hash_; }
+
+ private:
+  Mixture() = default;
+
+  std::vector<LeafInfo> leaves_;
+  std::vector<uint64_t> shares_;
+  uint64_t manifest_hash_ = 0;
+};
+
+}  // namespace frond
