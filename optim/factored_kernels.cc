@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "core/ops/cpu/vector_clones.h"
+
 namespace frond {
 namespace {
 
-constexpr int kLanes = 16;
+constexpr int kLanes = 32;
 constexpr int64_t kSegment = 4096;   // columns whose sums stay in the first-level cache
 constexpr int64_t kRowsAtOnce = 32;  // rows that are summed in the element type
 constexpr int64_t kSmall = 1 << 15;  // elements below which threads do not pay
@@ -34,7 +36,7 @@ double SumLanes(const T (&lanes)[kLanes]) {
 
 // Adds the squares of n <= kSegment elements to `cols` and returns their sum.
 template <class T>
-double SquareSegment(const T* g, int64_t n, T* cols) {
+inline __attribute__((always_inline)) double SquareSegmentLoop(const T* g, int64_t n, T* cols) {
   T lanes[kLanes] = {};
   int64_t j = 0;
   for (; j + kLanes <= n; j += kLanes) {
@@ -49,6 +51,13 @@ double SquareSegment(const T* g, int64_t n, T* cols) {
     lanes[0] += g[j] * g[j];
   }
   return SumLanes(lanes);
+}
+
+FROND_VECTOR_CLONES double SquareSegment(const float* g, int64_t n, float* cols) {
+  return SquareSegmentLoop(g, n, cols);
+}
+double SquareSegment(const double* g, int64_t n, double* cols) {
+  return SquareSegmentLoop(g, n, cols);
 }
 
 // Rows [begin, end): their sums, and their share of the column sums (added).
@@ -71,7 +80,8 @@ void SquareRows(const T* g, int64_t begin, int64_t end, int64_t cols, double* ro
 
 // Sums of (g col_factor)^2 and p^2 over n <= kSegment elements.
 template <class T>
-UpdateSums UpdateSegment(const T* g, const T* p, const T* col_factor, int64_t n) {
+inline __attribute__((always_inline)) UpdateSums UpdateSegmentLoop(const T* g, const T* p,
+                                                                   const T* col_factor, int64_t n) {
   T updates[kLanes] = {}, params[kLanes] = {};
   int64_t j = 0;
   for (; j + kLanes <= n; j += kLanes) {
@@ -88,6 +98,36 @@ UpdateSums UpdateSegment(const T* g, const T* p, const T* col_factor, int64_t n)
   }
   return {.update = SumLanes(updates), .param = SumLanes(params)};
 }
+
+FROND_VECTOR_CLONES UpdateSums UpdateSegment(const float* g, const float* p,
+                                             const float* col_factor, int64_t n) {
+  return UpdateSegmentLoop(g, p, col_factor, n);
+}
+UpdateSums UpdateSegment(const double* g, const double* p, const double* col_factor, int64_t n) {
+  return UpdateSegmentLoop(g, p, col_factor, n);
+}
+
+// One row of ApplyFactored.
+template <class T>
+struct RowUpdate {
+  T keep, scale;
+  const T* g;
+  const T* col_factor;
+};
+
+template <class T>
+inline __attribute__((always_inline)) void ApplyRowLoop(const RowUpdate<T>& row, int64_t n, T* p) {
+  const T keep = row.keep, scale = row.scale;
+  const T* g = row.g;
+  const T* col_factor = row.col_factor;
+#pragma GCC ivdep
+  for (int64_t j = 0; j < n; ++j) p[j] = keep * p[j] - scale * g[j] * col_factor[j];
+}
+
+FROND_VECTOR_CLONES void ApplyRow(const RowUpdate<float>& row, int64_t n, float* p) {
+  ApplyRowLoop(row, n, p);
+}
+void ApplyRow(const RowUpdate<double>& row, int64_t n, double* p) { ApplyRowLoop(row, n, p); }
 
 }  // namespace
 
@@ -153,12 +193,9 @@ void ApplyFactored(const T* g, const std::vector<T>& row_scale, const std::vecto
   const T kept = static_cast<T>(keep);
 #pragma omp parallel for schedule(static) if (chunks.parallel)
   for (int64_t i = 0; i < rows; ++i) {
-    const T scale = row_scale[static_cast<size_t>(i)];
-    const T* factor = col_factor.data();
-    const T* g_row = g + i * cols;
-    T* p_row = p + i * cols;
-#pragma omp simd
-    for (int64_t j = 0; j < cols; ++j) p_row[j] = kept * p_row[j] - scale * g_row[j] * factor[j];
+    const RowUpdate<T> row{kept, row_scale[static_cast<size_t>(i)], g + i * cols,
+                           col_factor.data()};
+    ApplyRow(row, cols, p + i * cols);
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/base/philox.h"
 #include "core/nn/param.h"
+#include "core/ops/cpu/vector_clones.h"
 
 namespace frond {
 namespace {
@@ -19,7 +20,7 @@ constexpr int64_t kCalls = kBlock / 4;
 
 // -2 ln(u) for u = (bits + 1) 2^-24 with 24 random bits, so u lies in (0, 1]. The polynomial is
 // that of Cephes' logf.
-inline float MinusTwoLog(uint32_t random) {
+inline __attribute__((always_inline)) float MinusTwoLog(uint32_t random) {
   const float u = static_cast<float>(static_cast<int32_t>((random >> 8) + 1)) * 0x1.0p-24f;
   // Split into mantissa in [1/sqrt(2), sqrt(2)) and exponent.
   const int32_t bits = std::bit_cast<int32_t>(u) - 0x3F3504F3;
@@ -44,7 +45,7 @@ struct SinCos {
 };
 
 // Sine and cosine of a uniform angle in [0, 2 pi).
-inline SinCos RandomAngle(uint32_t random) {
+inline __attribute__((always_inline)) SinCos RandomAngle(uint32_t random) {
   // The angle in quarter turns, as the nearest whole number and a rest in [-1/2, 1/2).
   const uint32_t quarter = ((random >> 29) + 1) >> 1;
   const float rest =
@@ -66,7 +67,7 @@ inline SinCos RandomAngle(uint32_t random) {
 }
 
 // Elements [first, first + kBlock) of the standard normal stream `key`, kCalls apart within a call.
-void FillNormalBlock(uint64_t key, int64_t first, float* out) {
+FROND_VECTOR_CLONES void FillNormalBlock(uint64_t key, int64_t first, float* out) {
   const uint64_t call = static_cast<uint64_t>(first / 4);
   for (int64_t i = 0; i < kCalls; ++i) {
     const auto bits = Philox(key, call + static_cast<uint64_t>(i), 3);
