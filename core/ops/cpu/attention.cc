@@ -1,109 +1,156 @@
 #include "core/ops/cpu/attention.h"
 
+#include <omp.h>
+
 #include <algorithm>
-#include <cmath>
 #include <cstring>
-#include <limits>
 #include <vector>
+
+#include "core/ops/cpu/vector_kernels.h"
+#include "core/ops/dropout.h"
 
 namespace frond::cpu {
 namespace {
 
-// One (segment, head) at a time, one query at a time.
-template <class T>
-struct Problem {
-  using A = Accumulator<T>;
-  const AttentionSpec& spec;
-  const T *q, *k, *v;
-  const A* bias_table;  // null where there is none
-  int64_t width;
+int64_t SegmentQueries(const AttentionSpec& spec, int64_t s) {
+  return spec.query_end[s] - spec.query_begin[s];
+}
+int64_t SegmentKeys(const AttentionSpec& spec, int64_t s) {
+  return spec.key_end[s] - spec.key_begin[s];
+}
 
-  int head = 0;
-  int64_t query_begin = 0, num_queries = 0, key_begin = 0, num_keys = 0, offset = 0;
-  std::vector<A> keep;  // factor of each key's probabilities
-  std::vector<int> buckets;
-
-  void Enter(size_t segment, int new_head) {
-    head = new_head;
-    query_begin = spec.query_begin[segment];
-    num_queries = spec.query_end[segment] - query_begin;
-    key_begin = spec.key_begin[segment];
-    num_keys = spec.key_end[segment] - key_begin;
-    offset = spec.causal ? num_keys - num_queries : 0;
-    keep.assign(num_keys, A{1});
-    const A scale = A{1} / (A{1} - static_cast<A>(spec.dropout_rate));
-    for (int64_t j = 0; spec.dropout_rate > 0 && j < num_keys; ++j) {
-      const bool kept = AttentionDropoutKeeps(spec.dropout_key, spec.key_token_keys[key_begin + j],
-                                              head, spec.dropout_rate);
-      keep[j] = kept ? scale : A{0};
+// What distances between key and query occur, and the bucket of each.
+struct Distances {
+  explicit Distances(const AttentionSpec& spec) {
+    for (size_t s = 0; s < spec.query_begin.size(); ++s) {
+      const int64_t queries = SegmentQueries(spec, s), keys = SegmentKeys(spec, s);
+      max_keys = std::max(max_keys, keys);
+      before = std::max(before, spec.causal ? keys : queries);
     }
-    buckets.clear();
-    for (int64_t i = 0; bias_table != nullptr && i < num_queries + num_keys; ++i) {
-      buckets.push_back(RelativePositionBucket(i - num_queries - offset, spec.bidirectional,
-                                               spec.num_buckets, spec.max_distance));
+    after = (spec.causal ? 0 : max_keys) + kAttentionPadding;
+  }
+  int64_t count() const { return before + after; }
+  std::vector<int> Buckets(const AttentionSpec& spec) const {
+    std::vector<int> buckets(count());
+    for (int64_t i = 0; i < count(); ++i) {
+      buckets[i] = RelativePositionBucket(i - before, spec.bidirectional, spec.num_buckets,
+                                          spec.max_distance);
     }
+    return buckets;
   }
-  int Bucket(int64_t query, int64_t key) const { return buckets[key - query + num_queries]; }
-  int64_t VisibleKeys(int64_t query) const {
-    return spec.causal ? std::min(num_keys, query + offset + 1) : num_keys;
-  }
-  const T* Query(int64_t i) const { return q + (query_begin + i) * width + head * spec.head_dim; }
-  const T* Key(int64_t j) const { return k + (key_begin + j) * width + head * spec.head_dim; }
-  const T* Value(int64_t j) const { return v + (key_begin + j) * width + head * spec.head_dim; }
 
-  A Dot(const T* a, const T* b) const {
-    A sum = 0;
-    for (int i = 0; i < spec.head_dim; ++i) sum += static_cast<A>(a[i]) * static_cast<A>(b[i]);
-    return sum;
-  }
-  A Score(int64_t i, int64_t j) const {
-    A score = Dot(Query(i), Key(j));
-    if (bias_table != nullptr) score += bias_table[Bucket(i, j) * spec.num_heads + head];
-    return score;
-  }
+  int64_t max_keys = 0;
+  int64_t before = 0;  // distance 0 is element `before`
+  int64_t after = 0;
 };
 
-template <class T>
-void ForwardQuery(const Problem<T>& p, int64_t i, std::vector<Accumulator<T>>& scores, T* out,
-                  Accumulator<T>* lse) {
-  using A = Accumulator<T>;
-  const int64_t visible = p.VisibleKeys(i);
-  A largest = -std::numeric_limits<A>::infinity();
-  scores.resize(visible);
-  for (int64_t j = 0; j < visible; ++j) {
-    scores[j] = p.Score(i, j);
-    largest = std::max(largest, scores[j]);
-  }
-  A sum = 0;
-  std::vector<A> weighted(p.spec.head_dim, A{0});
-  for (int64_t j = 0; j < visible; ++j) {
-    const A e = std::exp(scores[j] - largest);
-    sum += e;
-    const A factor = e * p.keep[j];
-    const T* value = p.Value(j);
-    for (int c = 0; c < p.spec.head_dim; ++c) weighted[c] += factor * static_cast<A>(value[c]);
-  }
-  *lse = visible > 0 ? largest + std::log(sum) : A{0};
-  for (int c = 0; c < p.spec.head_dim; ++c) {
-    out[c] = static_cast<T>(visible > 0 ? weighted[c] / sum : A{0});
+// bias[head][distance] from the table.
+template <class A>
+void SpreadBias(const A* table, const std::vector<int>& buckets, int num_heads, A* bias) {
+  const auto count = static_cast<int64_t>(buckets.size());
+  for (int64_t h = 0; h < num_heads; ++h) {
+    for (int64_t i = 0; i < count; ++i) bias[h * count + i] = table[buckets[i] * num_heads + h];
   }
 }
 
-template <class T>
-void Forward(const Problem<T>& problem, T* out, Accumulator<T>* lse) {
-  const AttentionSpec& spec = problem.spec;
-  const auto items = static_cast<int64_t>(spec.query_begin.size()) * spec.num_heads;
-#pragma omp parallel for schedule(dynamic)
-  for (int64_t item = 0; item < items; ++item) {
-    Problem<T> p = problem;
-    p.Enter(item / spec.num_heads, static_cast<int>(item % spec.num_heads));
-    std::vector<Accumulator<T>> scores;
-    for (int64_t i = 0; i < p.num_queries; ++i) {
-      const int64_t row = p.query_begin + i;
-      ForwardQuery(p, i, scores, out + row * p.width + p.head * spec.head_dim,
-                   lse + row * spec.num_heads + p.head);
-    }
+// Sets to 0 the rows of no segment.
+void ZeroUncovered(std::span<const int32_t> begin, std::span<const int32_t> end, View view) {
+  std::vector<char> covered(view.dim(0), 0);
+  for (size_t s = 0; s < begin.size(); ++s) {
+    std::fill(covered.begin() + begin[s], covered.begin() + end[s], 1);
   }
+  const size_t row_bytes = view.shape.row_size() * DTypeSize(view.dtype);
+  for (int64_t row = 0; row < view.dim(0); ++row) {
+    if (!covered[row]) std::memset(static_cast<char*>(view.data) + row * row_bytes, 0, row_bytes);
+  }
+}
+
+// The parts of AttentionHead that forward and gradient share.
+template <class T>
+struct Problem {
+  const AttentionSpec& spec;
+  const T *q, *k, *v;
+  int64_t width;
+  const Accumulator<T>* bias;  // [heads][distances.count()], or null
+  const Distances& distances;
+
+  int64_t QueryAt(int64_t segment, int head) const {
+    return spec.query_begin[segment] * width + int64_t{head} * spec.head_dim;
+  }
+  int64_t KeyAt(int64_t segment, int head) const {
+    return spec.key_begin[segment] * width + int64_t{head} * spec.head_dim;
+  }
+
+  AttentionHead<T> Head(int64_t segment, int head) const {
+    AttentionHead<T> h;
+    h.num_queries = SegmentQueries(spec, segment);
+    h.num_keys = SegmentKeys(spec, segment);
+    h.head_dim = spec.head_dim;
+    h.row_stride = width;
+    h.causal = spec.causal;
+    h.offset = spec.causal ? h.num_keys - h.num_queries : 0;
+    h.q = q + QueryAt(segment, head);
+    h.k = k + KeyAt(segment, head);
+    h.v = v + KeyAt(segment, head);
+    if (bias != nullptr) h.bias = bias + head * distances.count() + distances.before;
+    if (spec.dropout_rate > 0) {
+      h.token_keys = spec.key_token_keys.data() + spec.key_begin[segment];
+      h.dropout_key = spec.dropout_key;
+      h.head = head;
+      h.dropout_threshold = DropoutThreshold(spec.dropout_rate);
+      h.keep_scale = 1 / (1 - static_cast<Accumulator<T>>(spec.dropout_rate));
+    }
+    return h;
+  }
+};
+
+// Calls body(segment, head, scratch) for each, in parallel. `scratch` [elements] of T's accumulator
+// is the thread's own.
+template <class A, class Body>
+void ForEachHead(Context& ctx, const AttentionSpec& spec, int64_t elements, const Body& body) {
+  const int64_t items = static_cast<int64_t>(spec.query_begin.size()) * spec.num_heads;
+  const int threads =
+      std::max(1, static_cast<int>(std::min<int64_t>(omp_get_max_threads(), items)));
+  elements = (elements + 63) / 64 * 64;
+  Tensor scratch(ctx, {threads, elements}, DTypeOf<A>::kValue, MemoryKind::kWorkspace);
+  A* data = scratch.As<A>();
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+  for (int64_t item = 0; item < items; ++item) {
+    body(item / spec.num_heads, static_cast<int>(item % spec.num_heads),
+         data + omp_get_thread_num() * elements);
+  }
+}
+
+template <class A>
+Tensor MakeBias(Context& ctx, ConstView table, const AttentionSpec& spec,
+                const std::vector<int>& buckets) {
+  if (table.data == nullptr) return {};
+  Tensor bias(ctx, {spec.num_heads, static_cast<int64_t>(buckets.size())}, table.dtype,
+              MemoryKind::kWorkspace);
+  SpreadBias(table.As<A>(), buckets, spec.num_heads, bias.As<A>());
+  return bias;
+}
+
+void RunForward(const AttentionHead<float>& h) { BestVectorKernels().attention_f32(h); }
+void RunForward(const AttentionHead<BFloat16>& h) { BestVectorKernels().attention_bf16(h); }
+void RunForward(const AttentionHead<double>& h) { BestVectorKernels().attention_f64(h); }
+void RunBackward(const AttentionHead<float>& h) { BestVectorKernels().attention_grad_f32(h); }
+void RunBackward(const AttentionHead<BFloat16>& h) { BestVectorKernels().attention_grad_bf16(h); }
+void RunBackward(const AttentionHead<double>& h) { BestVectorKernels().attention_grad_f64(h); }
+
+template <class T>
+void Forward(Context& ctx, const Problem<T>& problem, T* out, Accumulator<T>* lse) {
+  using A = Accumulator<T>;
+  const AttentionSpec& spec = problem.spec;
+  const int64_t elements = AttentionScratch(problem.distances.max_keys, spec.head_dim);
+  ForEachHead<A>(ctx, spec, elements, [&](int64_t segment, int head, A* scratch) {
+    AttentionHead<T> h = problem.Head(segment, head);
+    h.out = out + problem.QueryAt(segment, head);
+    h.lse = lse + int64_t{spec.query_begin[segment]} * spec.num_heads + head;
+    h.lse_stride = spec.num_heads;
+    h.scratch = scratch;
+    RunForward(h);
+  });
 }
 
 template <class T>
@@ -111,107 +158,120 @@ struct Gradients {
   const T *dout, *out;
   const Accumulator<T>* lse;
   T *dq, *dk, *dv;
-  Accumulator<T>* dbias;  // [items, num_buckets]; null where there is no bias
+  double* dbias;  // [segments][heads][num_buckets], or null
 };
 
+// Sums the gradient of each distance into its bucket's, and makes it zero again.
+template <class A>
+void GatherBuckets(const std::vector<int>& buckets, A* by_distance, double* by_bucket) {
+  for (size_t i = 0; i < buckets.size(); ++i) {
+    by_bucket[buckets[i]] += by_distance[i];
+    by_distance[i] = 0;
+  }
+}
+
 template <class T>
-void BackwardItem(const Problem<T>& p, const Gradients<T>& g, double* dbias) {
+void Backward(Context& ctx, const Problem<T>& problem, const std::vector<int>& buckets,
+              const Gradients<T>& g) {
   using A = Accumulator<T>;
-  const int dim = p.spec.head_dim;
-  std::vector<A> dk(p.num_keys * dim, A{0}), dv(p.num_keys * dim, A{0}), dq(dim);
-  const auto at = [&](int64_t row) { return row * p.width + p.head * dim; };
-  for (int64_t i = 0; i < p.num_queries; ++i) {
-    const int64_t row = p.query_begin + i;
-    const T *dout = g.dout + at(row), *query = p.Query(i);
-    const A delta = p.Dot(dout, g.out + at(row));
-    std::fill(dq.begin(), dq.end(), A{0});
-    for (int64_t j = 0; j < p.VisibleKeys(i); ++j) {
-      const T* key = p.Key(j);
-      const A prob = std::exp(p.Score(i, j) - g.lse[row * p.spec.num_heads + p.head]);
-      const A dscore = prob * (p.keep[j] * p.Dot(dout, p.Value(j)) - delta);
-      if (dbias != nullptr) dbias[p.Bucket(i, j)] += dscore;
-      for (int c = 0; c < dim; ++c) {
-        dv[j * dim + c] += prob * p.keep[j] * static_cast<A>(dout[c]);
-        dk[j * dim + c] += dscore * static_cast<A>(query[c]);
-        dq[c] += dscore * static_cast<A>(key[c]);
-      }
-    }
-    for (int c = 0; c < dim; ++c) g.dq[at(row) + c] = static_cast<T>(dq[c]);
-  }
-  for (int64_t j = 0; j < p.num_keys; ++j) {
-    for (int c = 0; c < dim; ++c) {
-      g.dk[at(p.key_begin + j) + c] = static_cast<T>(dk[j * dim + c]);
-      g.dv[at(p.key_begin + j) + c] = static_cast<T>(dv[j * dim + c]);
-    }
-  }
-}
-
-template <class T>
-void Backward(const Problem<T>& problem, const Gradients<T>& g) {
   const AttentionSpec& spec = problem.spec;
-  const auto segments = static_cast<int64_t>(spec.query_begin.size());
-  const int64_t items = segments * spec.num_heads;
-  std::vector<double> partial(g.dbias == nullptr ? 0 : items * spec.num_buckets, 0.0);
-#pragma omp parallel for schedule(dynamic)
-  for (int64_t item = 0; item < items; ++item) {
-    Problem<T> p = problem;
-    p.Enter(item / spec.num_heads, static_cast<int>(item % spec.num_heads));
-    BackwardItem(p, g, partial.empty() ? nullptr : partial.data() + item * spec.num_buckets);
-  }
-  if (partial.empty()) return;
-  for (int64_t b = 0; b < spec.num_buckets; ++b) {
-    for (int h = 0; h < spec.num_heads; ++h) {
-      double sum = 0;
-      for (int64_t s = 0; s < segments; ++s) {
-        sum += partial[(s * spec.num_heads + h) * spec.num_buckets + b];
-      }
-      g.dbias[b * spec.num_heads + h] += static_cast<Accumulator<T>>(sum);
+  const int64_t own = (AttentionScratch(problem.distances.max_keys, spec.head_dim) + 63) / 64 * 64;
+  const int64_t elements = own + problem.distances.count();
+  ForEachHead<A>(ctx, spec, elements, [&](int64_t segment, int head, A* scratch) {
+    AttentionHead<T> h = problem.Head(segment, head);
+    const int64_t query_at = problem.QueryAt(segment, head);
+    const int64_t key_at = problem.KeyAt(segment, head);
+    h.out = const_cast<T*>(g.out) + query_at;
+    h.lse = const_cast<A*>(g.lse) + int64_t{spec.query_begin[segment]} * spec.num_heads + head;
+    h.lse_stride = spec.num_heads;
+    h.dout = g.dout + query_at;
+    h.dq = g.dq + query_at;
+    h.dk = g.dk + key_at;
+    h.dv = g.dv + key_at;
+    h.scratch = scratch;
+    A* by_distance = scratch + own;
+    if (g.dbias != nullptr) {
+      std::fill(by_distance, by_distance + buckets.size(), A{0});
+      h.dbias = by_distance + problem.distances.before;
     }
-  }
-}
-
-template <class T>
-Problem<T> MakeProblem(ConstView q, ConstView k, ConstView v, ConstView bias_table,
-                       const AttentionSpec& spec) {
-  return {.spec = spec,
-          .q = q.As<T>(),
-          .k = k.As<T>(),
-          .v = v.As<T>(),
-          .bias_table = bias_table.data == nullptr ? nullptr : bias_table.As<Accumulator<T>>(),
-          .width = q.dim(1),
-          .keep = {},
-          .buckets = {}};
-}
-
-void Zero(View view) { std::memset(view.data, 0, view.bytes()); }
-
-}  // namespace
-
-void Attention(Context&, ConstView q, ConstView k, ConstView v, ConstView bias_table,
-               const AttentionSpec& spec, View out, View lse) {
-  VisitFloatType(q.dtype, [&](auto type) {
-    using T = decltype(type);
-    Forward(MakeProblem<T>(q, k, v, bias_table, spec), out.As<T>(), lse.As<Accumulator<T>>());
+    RunBackward(h);
+    if (g.dbias != nullptr) {
+      GatherBuckets(buckets, by_distance,
+                    g.dbias + (segment * spec.num_heads + head) * spec.num_buckets);
+    }
   });
 }
 
-void AttentionGrad(Context&, ConstView dout, ConstView q, ConstView k, ConstView v,
-                   ConstView bias_table, ConstView out, ConstView lse, const AttentionSpec& spec,
-                   View dq, View dk, View dv, View dbias_table) {
-  Zero(dq);
-  Zero(dk);
-  Zero(dv);
+// dtable [num_buckets, heads] += the sum over segments, in their order.
+template <class A>
+void AddBuckets(const std::vector<double>& by_segment, const AttentionSpec& spec, A* dtable) {
+  const auto segments = static_cast<int64_t>(spec.query_begin.size());
+  for (int64_t b = 0; b < spec.num_buckets; ++b) {
+    for (int64_t h = 0; h < spec.num_heads; ++h) {
+      double sum = 0;
+      for (int64_t s = 0; s < segments; ++s) {
+        sum += by_segment[(s * spec.num_heads + h) * spec.num_buckets + b];
+      }
+      dtable[b * spec.num_heads + h] += static_cast<A>(sum);
+    }
+  }
+}
+
+}  // namespace
+
+void Attention(Context& ctx, ConstView q, ConstView k, ConstView v, ConstView bias_table,
+               const AttentionSpec& spec, View out, View lse) {
+  const Distances distances(spec);
+  std::vector<int> buckets;
+  if (bias_table.data != nullptr) buckets = distances.Buckets(spec);
   VisitFloatType(q.dtype, [&](auto type) {
     using T = decltype(type);
     using A = Accumulator<T>;
-    const Gradients<T> g{.dout = dout.As<T>(),
-                         .out = out.As<T>(),
-                         .lse = lse.As<A>(),
-                         .dq = dq.As<T>(),
-                         .dk = dk.As<T>(),
-                         .dv = dv.As<T>(),
-                         .dbias = dbias_table.data == nullptr ? nullptr : dbias_table.As<A>()};
-    Backward(MakeProblem<T>(q, k, v, bias_table, spec), g);
+    Tensor bias = MakeBias<A>(ctx, bias_table, spec, buckets);
+    const Problem<T> problem{.spec = spec,
+                             .q = q.As<T>(),
+                             .k = k.As<T>(),
+                             .v = v.As<T>(),
+                             .width = q.dim(1),
+                             .bias = bias.empty() ? nullptr : bias.As<A>(),
+                             .distances = distances};
+    Forward(ctx, problem, out.As<T>(), lse.As<A>());
+  });
+}
+
+void AttentionGrad(Context& ctx, ConstView dout, ConstView q, ConstView k, ConstView v,
+                   ConstView bias_table, ConstView out, ConstView lse, const AttentionSpec& spec,
+                   View dq, View dk, View dv, View dbias_table) {
+  const Distances distances(spec);
+  std::vector<int> buckets;
+  std::vector<double> by_segment;
+  if (bias_table.data != nullptr) {
+    buckets = distances.Buckets(spec);
+    by_segment.assign(spec.query_begin.size() * spec.num_heads * spec.num_buckets, 0.0);
+  }
+  ZeroUncovered(spec.query_begin, spec.query_end, dq);
+  ZeroUncovered(spec.key_begin, spec.key_end, dk);
+  ZeroUncovered(spec.key_begin, spec.key_end, dv);
+  VisitFloatType(q.dtype, [&](auto type) {
+    using T = decltype(type);
+    using A = Accumulator<T>;
+    Tensor bias = MakeBias<A>(ctx, bias_table, spec, buckets);
+    const Problem<T> problem{.spec = spec,
+                             .q = q.As<T>(),
+                             .k = k.As<T>(),
+                             .v = v.As<T>(),
+                             .width = q.dim(1),
+                             .bias = bias.empty() ? nullptr : bias.As<A>(),
+                             .distances = distances};
+    Backward(ctx, problem, buckets,
+             Gradients<T>{.dout = dout.As<T>(),
+                          .out = out.As<T>(),
+                          .lse = lse.As<A>(),
+                          .dq = dq.As<T>(),
+                          .dk = dk.As<T>(),
+                          .dv = dv.As<T>(),
+                          .dbias = by_segment.empty() ? nullptr : by_segment.data()});
+    if (!by_segment.empty()) AddBuckets(by_segment, spec, dbias_table.As<A>());
   });
 }
 

@@ -1,47 +1,46 @@
 #include "core/ops/cpu/dropout.h"
 
+#include <algorithm>
+#include <cstring>
+
+#include "core/ops/cpu/vector_kernels.h"
+
 namespace frond::cpu {
 namespace {
 
-// out = dropout(x) (+ residual, where not null).
-template <class X, class R>
-void Apply(ConstView x_view, const DropoutSpec& spec, const R* residual, View out_view) {
-  using A = Accumulator<X>;
-  const int64_t tokens = x_view.dim(0), dim = x_view.dim(1);
-  const X* x = x_view.As<X>();
-  R* out = out_view.As<R>();
-  const A scale = A{1} / (A{1} - static_cast<A>(spec.rate));
-#pragma omp parallel for
-  for (int64_t t = 0; t < tokens; ++t) {
-    for (int64_t i = 0; i < dim; ++i) {
-      const bool keep = spec.rate == 0 || DropoutKeeps(spec.key, spec.token_keys[t], i, spec.rate);
-      const int64_t at = t * dim + i;
-      const A value = keep ? static_cast<A>(x[at]) * scale : A{0};
-      out[at] = static_cast<R>(residual == nullptr ? value : static_cast<A>(residual[at]) + value);
-    }
+constexpr int64_t kRowsPerCall = 8;
+
+// out = dropout(x) (+ residual, where its data is not null).
+void Apply(ConstView x, const DropoutSpec& spec, ConstView residual, View out) {
+  const VectorKernels& kernels = BestVectorKernels();
+  const int64_t rows = x.dim(0), dim = x.dim(1);
+  const auto at = [dim](const void* data, int64_t row, DType dtype) {
+    return static_cast<const char*>(data) + row * dim * static_cast<int64_t>(DTypeSize(dtype));
+  };
+#pragma omp parallel for schedule(static)
+  for (int64_t begin = 0; begin < rows; begin += kRowsPerCall) {
+    DropoutRows run = {.rows = std::min(kRowsPerCall, rows - begin),
+                       .dim = dim,
+                       .x = {at(x.data, begin, x.dtype), x.dtype},
+                       .key = spec.key,
+                       .token_keys = spec.rate > 0 ? spec.token_keys.data() + begin : nullptr,
+                       .threshold = DropoutThreshold(spec.rate),
+                       .keep_scale = 1 / (1 - static_cast<double>(spec.rate)),
+                       .out = {const_cast<char*>(at(out.data, begin, out.dtype)), out.dtype}};
+    if (residual.data != nullptr) run.residual = at(residual.data, begin, residual.dtype);
+    kernels.dropout(run);
   }
 }
 
 }  // namespace
 
 void Dropout(Context&, ConstView x, const DropoutSpec& spec, View y) {
-  VisitFloatType(x.dtype, [&](auto type) {
-    using T = decltype(type);
-    Apply<T, T>(x, spec, nullptr, y);
-  });
+  if (spec.rate > 0) return Apply(x, spec, {}, y);
+  if (y.data != x.data) std::memcpy(y.data, x.data, x.bytes());
 }
 
 void DropoutAdd(Context&, ConstView x, const DropoutSpec& spec, ConstView residual, View out) {
-  const auto with_residual = [&](auto x_type, auto residual_type) {
-    using R = decltype(residual_type);
-    Apply<decltype(x_type), R>(x, spec, residual.As<R>(), out);
-  };
-  if (x.dtype == DType::kF64) return with_residual(double{}, double{});
-  const bool out_f32 = out.dtype == DType::kF32;
-  if (x.dtype == DType::kF32) {
-    return out_f32 ? with_residual(float{}, float{}) : with_residual(float{}, BFloat16{});
-  }
-  return out_f32 ? with_residual(BFloat16{}, float{}) : with_residual(BFloat16{}, BFloat16{});
+  Apply(x, spec, residual, out);
 }
 
 }  // namespace frond::cpu

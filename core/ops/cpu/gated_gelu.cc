@@ -1,52 +1,53 @@
 #include "core/ops/cpu/gated_gelu.h"
 
-#include <cmath>
+#include <algorithm>
+
+#include "core/ops/cpu/vector_kernels.h"
 
 namespace frond::cpu {
 namespace {
 
-constexpr double kSqrtTwoOverPi = 0.7978845608028653558799;
-constexpr double kCubic = 0.044715;
+constexpr int64_t kElementsPerCall = 4096;
 
-template <class T>
-T TanhArgument(T g) {
-  return static_cast<T>(kSqrtTwoOverPi) * (g + static_cast<T>(kCubic) * g * g * g);
+// Calls run(begin, count) for all parts of `count` elements, in parallel.
+template <class Run>
+void ForEachRun(int64_t count, const Run& run) {
+#pragma omp parallel for schedule(static)
+  for (int64_t begin = 0; begin < count; begin += kElementsPerCall) {
+    run(begin, std::min(kElementsPerCall, count - begin));
+  }
+}
+
+const void* At(ConstView view, int64_t element) {
+  return static_cast<const char*>(view.data) + element * DTypeSize(view.dtype);
+}
+void* At(View view, int64_t element) {
+  return static_cast<char*>(view.data) + element * DTypeSize(view.dtype);
 }
 
 }  // namespace
 
-void GatedGelu(Context &, ConstView gate, ConstView up, View y) {
-  VisitFloatType(gate.dtype, [&](auto type) {
-    using T = decltype(type);
-    using A = Accumulator<T>;
-    const T *g = gate.As<T>(), *u = up.As<T>();
-    T *out = y.As<T>();
-    const int64_t count = gate.num_elements();
-#pragma omp parallel for
-    for (int64_t i = 0; i < count; ++i) {
-      const A x = static_cast<A>(g[i]);
-      out[i] = static_cast<T>(x / 2 * (1 + std::tanh(TanhArgument(x))) * static_cast<A>(u[i]));
-    }
+void GatedGelu(Context&, ConstView gate, ConstView up, View y) {
+  const VectorKernels& kernels = BestVectorKernels();
+  ForEachRun(gate.num_elements(), [&](int64_t begin, int64_t count) {
+    kernels.gated_gelu({.count = count,
+                        .dtype = gate.dtype,
+                        .gate = At(gate, begin),
+                        .up = At(up, begin),
+                        .y = At(y, begin)});
   });
 }
 
-void GatedGeluGrad(Context &, ConstView dy, ConstView gate, ConstView up, View dgate, View dup) {
-  VisitFloatType(gate.dtype, [&](auto type) {
-    using T = decltype(type);
-    using A = Accumulator<T>;
-    const T *g = gate.As<T>(), *u = up.As<T>(), *d = dy.As<T>();
-    T *dg = dgate.As<T>(), *du = dup.As<T>();
-    const int64_t count = gate.num_elements();
-#pragma omp parallel for
-    for (int64_t i = 0; i < count; ++i) {
-      const A x = static_cast<A>(g[i]), upstream = static_cast<A>(d[i]);
-      const A t = std::tanh(TanhArgument(x));
-      const A slope = static_cast<A>(kSqrtTwoOverPi) * (1 + 3 * static_cast<A>(kCubic) * x * x);
-      const A derivative = (1 + t) / 2 + x / 2 * (1 - t * t) * slope;
-      const A gelu = x / 2 * (1 + t);
-      dg[i] = static_cast<T>(upstream * static_cast<A>(u[i]) * derivative);
-      du[i] = static_cast<T>(upstream * gelu);
-    }
+void GatedGeluGrad(Context&, ConstView dy, ConstView gate, ConstView up, View dgate, View dup) {
+  const VectorKernels& kernels = BestVectorKernels();
+  ForEachRun(gate.num_elements(), [&](int64_t begin, int64_t count) {
+    kernels.gated_gelu_grad({.count = count,
+                             .dtype = gate.dtype,
+                             .dy = At(dy, begin),
+                             .gate = At(gate, begin),
+                             .up = At(up, begin),
+                             .dgate = At(dgate, begin),
+                             .dup = At(dup, begin)});
   });
 }
 
