@@ -26,6 +26,10 @@ std::vector<OpCase> AllCases() {
       EmbeddingCases,
       ElementwiseCases,
       HeadLossCases,
+      AttentionCases,
+      RmsNormCases,
+      GatedGeluCases,
+      DropoutCases,
   });
 }
 
@@ -34,6 +38,10 @@ std::vector<OpCase> AllTimings() {
       MatMulTimings,
       EmbeddingTimings,
       HeadLossTimings,
+      AttentionTimings,
+      RmsNormTimings,
+      GatedGeluTimings,
+      DropoutTimings,
   });
 }
 

@@ -73,6 +73,14 @@ std::vector<OpCase> EmbeddingTimings();
 std::vector<OpCase> ElementwiseCases();
 std::vector<OpCase> HeadLossCases();
 std::vector<OpCase> HeadLossTimings();
+std::vector<OpCase> AttentionCases();
+std::vector<OpCase> AttentionTimings();
+std::vector<OpCase> RmsNormCases();
+std::vector<OpCase> RmsNormTimings();
+std::vector<OpCase> GatedGeluCases();
+std::vector<OpCase> GatedGeluTimings();
+std::vector<OpCase> DropoutCases();
+std::vector<OpCase> DropoutTimings();
 
 std::vector<OpCase> AllCases();
 std::vector<OpCase> AllTimings();

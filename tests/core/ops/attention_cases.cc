@@ -1,0 +1,185 @@
+// Attention and AttentionGrad.
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+#include "core/ops/attention.h"
+#include "core/ops/dropout.h"
+#include "tests/core/ops/op_cases.h"
+#include "tests/core/ops/reference/attention.h"
+
+namespace frond::testing {
+namespace {
+
+struct Segment {
+  int32_t queries, keys;
+};
+
+// Owns what an AttentionSpec borrows.
+struct Layout {
+  std::vector<int32_t> query_begin, query_end, key_begin, key_end;
+  std::vector<uint64_t> key_token_keys;
+  AttentionSpec spec;
+  bool has_bias = true;
+
+  int64_t queries() const { return query_end.back(); }
+  int64_t keys() const { return key_end.back(); }
+};
+
+// `gap` rows of k and v before each segment belong to none.
+std::shared_ptr<const Layout> MakeLayout(const std::vector<Segment>& segments, AttentionSpec spec,
+                                         bool has_bias, int32_t gap) {
+  auto layout = std::make_shared<Layout>();
+  int32_t query = 0, key = 0;
+  for (const Segment& segment : segments) {
+    layout->query_begin.push_back(query);
+    layout->query_end.push_back(query += segment.queries);
+    layout->key_begin.push_back(key += gap);
+    layout->key_end.push_back(key += segment.keys);
+  }
+  for (int32_t i = 0; i < key; ++i) layout->key_token_keys.push_back(1000003ull * i + 17);
+  spec.query_begin = layout->query_begin;
+  spec.query_end = layout->query_end;
+  spec.key_begin = layout->key_begin;
+  spec.key_end = layout->key_end;
+  spec.dropout_key = 99;
+  spec.key_token_keys = layout->key_token_keys;
+  layout->spec = spec;
+  layout->has_bias = has_bias;
+  return layout;
+}
+
+std::vector<double> HeadRow(const std::vector<double>& array, const AttentionSpec& spec,
+                            int64_t row, int head) {
+  const auto begin = array.begin() + (row * spec.num_heads + head) * spec.head_dim;
+  return {begin, begin + spec.head_dim};
+}
+
+reference::AttentionRow ReferenceRow(const Layout& layout, const Arrays& in, size_t segment,
+                                     int64_t query, int head) {
+  const AttentionSpec& spec = layout.spec;
+  const int64_t keys = spec.key_end[segment] - spec.key_begin[segment];
+  const int64_t queries = spec.query_end[segment] - spec.query_begin[segment];
+  const int64_t position = spec.causal ? query + keys - queries : query;
+  std::vector<std::vector<double>> key_rows, value_rows;
+  std::vector<double> bias, keep;
+  for (int64_t j = 0; j < keys && !(spec.causal && j > position); ++j) {
+    const int64_t row = spec.key_begin[segment] + j;
+    key_rows.push_back(HeadRow(in[1], spec, row, head));
+    value_rows.push_back(HeadRow(in[2], spec, row, head));
+    const int bucket = reference::RelativePositionBucket32(j - position, spec.bidirectional);
+    bias.push_back(layout.has_bias ? in[3][bucket * spec.num_heads + head] : 0.0);
+    const bool kept =
+        AttentionDropoutKeeps(spec.dropout_key, spec.key_token_keys[row], head, spec.dropout_rate);
+    keep.push_back(kept ? 1 / (1 - static_cast<double>(spec.dropout_rate)) : 0.0);
+  }
+  return reference::Attention(HeadRow(in[0], spec, spec.query_begin[segment] + query, head),
+                              key_rows, value_rows, bias, keep);
+}
+
+void Reference(const Layout& layout, const Arrays& in, Arrays& out) {
+  const AttentionSpec& spec = layout.spec;
+  for (size_t s = 0; s < spec.query_begin.size(); ++s) {
+    for (int64_t row = spec.query_begin[s]; row < spec.query_end[s]; ++row) {
+      for (int head = 0; head < spec.num_heads; ++head) {
+        const reference::AttentionRow expected =
+            ReferenceRow(layout, in, s, row - spec.query_begin[s], head);
+        const int64_t at = row * spec.num_heads + head;
+        std::copy(expected.out.begin(), expected.out.end(), out[0].begin() + at * spec.head_dim);
+        out[1][at] = expected.lse;
+      }
+    }
+  }
+}
+
+OpCase MakeCase(const std::string& name, std::shared_ptr<const Layout> layout) {
+  const AttentionSpec& spec = layout->spec;
+  const int64_t width = int64_t{spec.num_heads} * spec.head_dim;
+  const double spread = std::pow(spec.head_dim, -0.25);  // scores of about 1
+  OpCase op;
+  op.name = "attention/" + name;
+  op.inputs = {{.name = "q", .shape = {layout->queries(), width}, .spread = spread},
+               {.name = "k", .shape = {layout->keys(), width}, .spread = spread},
+               {.name = "v", .shape = {layout->keys(), width}}};
+  if (layout->has_bias) {
+    op.inputs.push_back({.name = "bias_table",
+                         .shape = {spec.num_buckets, spec.num_heads},
+                         .role = Role::kMaster,
+                         .accumulated = true});
+  }
+  op.outputs = {{.name = "out", .shape = {layout->queries(), width}},
+                {.name = "lse",
+                 .shape = {layout->queries(), spec.num_heads},
+                 .role = Role::kMaster,
+                 .constant = true}};
+  op.forward = [layout](Context& ctx, const Views& in, const Views& out) {
+    const View bias = layout->has_bias ? in[3] : View{};
+    Attention(ctx, in[0], in[1], in[2], bias, layout->spec, out[0], out[1]);
+  };
+  op.reference = [layout](const Arrays& in, Arrays& out) { Reference(*layout, in, out); };
+  op.backward = [layout](Context& ctx, const Views& in, const Views& out, const Views& dout,
+                         const Views& din) {
+    const View bias = layout->has_bias ? in[3] : View{};
+    const View dbias = layout->has_bias ? din[3] : View{};
+    AttentionGrad(ctx, dout[0], in[0], in[1], in[2], bias, out[0], out[1], layout->spec, din[0],
+                  din[1], din[2], dbias);
+  };
+  // The gradient takes sum_k p_k dp_k from the rounded output, so that a query with one or two
+  // keys, whose true gradient is near 0, keeps the rounding of `out`.
+  op.bf16_tolerance = 1e-2;
+  op.forward_flops = 4.0 * spec.head_dim * AttentionPairs(spec);
+  op.backward_flops = 10.0 * spec.head_dim * AttentionPairs(spec);
+  return op;
+}
+
+}  // namespace
+
+std::vector<OpCase> AttentionCases() {
+  const std::vector<Segment> self = {{5, 5}, {1, 1}, {37, 37}, {130, 130}};
+  const std::vector<Segment> cross = {{3, 40}, {20, 0}, {0, 5}, {1, 9}, {70, 65}};
+  const std::vector<Segment> cached = {{1, 17}, {2, 64}, {1, 1}, {5, 150}, {1, 140}};
+  const AttentionSpec both = {.num_heads = 3, .head_dim = 16};
+  const AttentionSpec causal = {
+      .num_heads = 2, .head_dim = 64, .causal = true, .bidirectional = false};
+  const auto drop = [](AttentionSpec spec, float rate) {
+    spec.dropout_rate = rate;
+    return spec;
+  };
+  AttentionSpec odd = both, wide = causal, ten_heads = both;
+  odd.head_dim = 20;
+  wide.head_dim = 100;
+  ten_heads.num_heads = 10;
+  ten_heads.head_dim = 4;
+  return {
+      MakeCase("self", MakeLayout(self, both, true, 0)),
+      MakeCase("self/no_bias", MakeLayout(self, both, false, 0)),
+      MakeCase("self/dropout", MakeLayout(self, drop(both, 0.3f), true, 0)),
+      MakeCase("self/ten_heads_dropout", MakeLayout(self, drop(ten_heads, 0.5f), true, 0)),
+      MakeCase("self/odd_dim", MakeLayout(self, odd, true, 0)),
+      MakeCase("causal", MakeLayout(self, causal, true, 0)),
+      MakeCase("causal/wide", MakeLayout(self, wide, true, 0)),
+      MakeCase("causal/dropout", MakeLayout(self, drop(causal, 0.1f), true, 0)),
+      MakeCase("causal/cached", MakeLayout(cached, causal, true, 0)),
+      MakeCase("causal/cached_dropout", MakeLayout(cached, drop(causal, 0.2f), true, 3)),
+      MakeCase("cross", MakeLayout(cross, both, false, 0)),
+      MakeCase("cross/gaps_dropout", MakeLayout(cross, drop(both, 0.3f), false, 2)),
+      MakeCase("cross/bias", MakeLayout(cross, both, true, 1)),
+  };
+}
+
+std::vector<OpCase> AttentionTimings() {
+  const AttentionSpec encoder = {.num_heads = 6, .head_dim = 64, .dropout_rate = 0.1f};
+  AttentionSpec decoder = encoder;
+  decoder.causal = true;
+  decoder.bidirectional = false;
+  std::vector<OpCase> cases;
+  for (const int32_t length : {30, 128, 512, 1024}) {
+    const std::vector<Segment> segments(2048 / length, {length, length});
+    const std::string size = "/" + std::to_string(length);
+    cases.push_back(MakeCase("encoder" + size, MakeLayout(segments, encoder, true, 0)));
+    cases.push_back(MakeCase("decoder" + size, MakeLayout(segments, decoder, true, 0)));
+  }
+  return cases;
+}
+
+}  // namespace frond::testing
