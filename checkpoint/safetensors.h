@@ -90,6 +90,7 @@ class SafetensorsWriter {
  private:
   SafetensorsWriter(std::string path, std::unique_ptr<FileWriter> file,
                     std::vector<SafetensorsSpec> specs);
+  absl::Status AppendRaw(ConstView value);
 
   std::string path_;
   std::unique_ptr<FileWriter> file_;

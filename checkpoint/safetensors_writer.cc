@@ -63,6 +63,7 @@ absl::Status SafetensorsWriter::Append(absl::string_view name, ConstView value) 
   const SafetensorsSpec& spec = specs_[next_++];
   CHECK_EQ(spec.name, name);
   CHECK_EQ(spec.shape, value.shape) << spec.name;
+  if (value.dtype == spec.dtype) return AppendRaw(value);
   const int64_t chunk = kChunkBytes / static_cast<int64_t>(DTypeSize(spec.dtype));
   buffer_.resize(kChunkBytes);
   const int64_t count = value.num_elements();
@@ -71,6 +72,14 @@ absl::Status SafetensorsWriter::Append(absl::string_view name, ConstView value) 
     EncodeElements(value, first, now, spec.dtype, buffer_.data());
     const size_t bytes = static_cast<size_t>(now) * DTypeSize(spec.dtype);
     RETURN_IF_ERROR(file_->Append({buffer_.data(), bytes}));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SafetensorsWriter::AppendRaw(ConstView value) {
+  const absl::string_view bytes(static_cast<const char*>(value.data), value.bytes());
+  for (size_t at = 0; at < bytes.size(); at += kChunkBytes) {
+    RETURN_IF_ERROR(file_->Append(bytes.substr(at, kChunkBytes)));
   }
   return absl::OkStatus();
 }
