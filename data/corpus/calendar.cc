@@ -171,6 +171,8 @@ void WriteRelativeTimes(const Language& language, FactSink& sink) {
   for (const RelativeUnit& unit : kRelativeUnits) {
     for (int offset = -40; offset <= 40; ++offset) {
       const std::string text = FormatRelative(own, offset, unit.unit);
+      // "+3 d" is a placeholder, of root or of a translation not yet made.
+      if (text.empty() || text[0] == '+' || text[0] == '-') continue;
       if (text == FormatRelative(root, offset, unit.unit)) continue;
       const std::string fact = absl::StrCat("relative/", unit.name, offset, "/", language.code);
       const bool phrase = offset % 4 == 0;

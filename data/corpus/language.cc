@@ -100,11 +100,17 @@ void ReadLabels(Language& language) {
   language.territory_pattern = ReadCodePattern(locale, "territory");
   language.language_pattern = ReadCodePattern(locale, "language");
   language.script_pattern = ReadCodePattern(locale, "script");
+  // A translation that has not reached this label yet repeats the English one.
+  const bool is_english = language.code == "en";
+  if (!is_english && language.language_pattern == ReadCodePattern("en", "language")) {
+    language.territory_pattern.clear();
+    language.language_pattern.clear();
+    language.script_pattern.clear();
+  }
   language.currency_label = ReadKeyLabel(locale, "currency");
   const auto field = [&](UDateTimePatternField which) {
     return Own(ReadFieldLabel(locale, which), ReadFieldLabel(root, which));
   };
-  language.day_label = field(UDATPG_DAY_FIELD);
   language.weekday_label = field(UDATPG_WEEKDAY_FIELD);
   language.month_label = field(UDATPG_MONTH_FIELD);
 }

@@ -25,7 +25,6 @@ struct Language {
   std::string language_pattern;
   std::string script_pattern;
   std::string currency_label;  // "Währung"
-  std::string day_label;       // "Tag"
   std::string weekday_label;   // "Wochentag"
   std::string month_label;     // "Monat"
 

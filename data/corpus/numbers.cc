@@ -31,7 +31,7 @@ bool HasOwnNumberSymbols(const icu::Locale& locale) {
   UErrorCode error = U_ZERO_ERROR;
   const icu::DecimalFormatSymbols symbols(locale, error);
   if (U_FAILURE(error)) return false;
-  const icu::Locale actual = symbols.getLocale(ULOC_VALID_LOCALE, error);
+  const icu::Locale actual = symbols.getLocale(ULOC_ACTUAL_LOCALE, error);
   return U_SUCCESS(error) && std::strlen(actual.getLanguage()) > 0 &&
          std::strcmp(actual.getLanguage(), "root") != 0;
 }

@@ -54,6 +54,13 @@ std::string FormatUnit(const Formatter& formatter, int number) {
   return U_SUCCESS(error) ? CleanText(ToUtf8(text)) : "";
 }
 
+// Root has only symbols; a digit-free comparison also holds for other digits.
+bool HasOwnName(const icu::Locale& locale, const icu::MeasureUnit& unit) {
+  const std::string own = FormatUnit(MakeFormatter(locale, unit), 2);
+  const std::string root = FormatUnit(MakeFormatter(icu::Locale::getRoot(), unit), 2);
+  return WithoutDigits(own) != WithoutDigits(root);
+}
+
 std::vector<int> UnitNumbers() {
   std::vector<int> numbers;
   for (int n = 1; n <= 40; ++n) numbers.push_back(n);
@@ -65,9 +72,7 @@ void WriteUnits(const Language& language, FactSink& sink) {
   for (const Unit& unit : ListUnits()) {
     const Formatter own = MakeFormatter(language.locale, unit.unit);
     const Formatter english = MakeFormatter(icu::Locale::getEnglish(), unit.unit);
-    const Formatter root = MakeFormatter(icu::Locale::getRoot(), unit.unit);
-    // Root has only symbols; a digit-free comparison also holds for other digits.
-    if (WithoutDigits(FormatUnit(own, 2)) == WithoutDigits(FormatUnit(root, 2))) continue;
+    if (!HasOwnName(language.locale, unit.unit)) continue;
     for (const int n : UnitNumbers()) {
       const std::string text = FormatUnit(own, n);
       const auto add = [&](const std::string& id, const std::string& inputs, bool phrase) {
@@ -110,15 +115,13 @@ std::string FormatDuration(const icu::MeasureFormat& format, const DurationKind&
 void WriteDurations(const Language& language, FactSink& sink) {
   UErrorCode error = U_ZERO_ERROR;
   const icu::MeasureFormat own(language.locale, UMEASFMT_WIDTH_WIDE, error);
-  const icu::MeasureFormat root(icu::Locale::getRoot(), UMEASFMT_WIDTH_WIDE, error);
   if (U_FAILURE(error)) return;
   const std::vector<DurationKind> kinds = {
       {icu::MeasureUnit::getHour(), icu::MeasureUnit::getMinute(), "h", "min", 59},
       {icu::MeasureUnit::getMinute(), icu::MeasureUnit::getSecond(), "min", "s", 59},
       {icu::MeasureUnit::getDay(), icu::MeasureUnit::getHour(), "d", "h", 23}};
   for (const DurationKind& kind : kinds) {
-    if (WithoutDigits(FormatDuration(own, kind, 2, 2)) ==
-        WithoutDigits(FormatDuration(root, kind, 2, 2))) {
+    if (!HasOwnName(language.locale, kind.large) || !HasOwnName(language.locale, kind.small)) {
       continue;
     }
     for (int i = 0; i < 80; ++i) {
