@@ -77,7 +77,7 @@ struct Date {
 std::vector<Date> SampleDates() {
   std::vector<Date> dates;
   std::set<std::array<int, 3>> seen;
-  for (int i = 0; i < 420; ++i) {
+  for (int i = 0; i < 300; ++i) {
     const uint64_t hash = Hash64(absl::StrCat("date ", i));
     const Date date = {.year = 1950 + static_cast<int>(hash % 100),
                        .month = 1 + static_cast<int>(hash / 100 % 12),
@@ -169,7 +169,7 @@ void WriteRelativeTimes(const Language& language, FactSink& sink) {
   const icu::RelativeDateTimeFormatter root(icu::Locale::getRoot(), error);
   if (U_FAILURE(error)) return;
   for (const RelativeUnit& unit : kRelativeUnits) {
-    for (int offset = -40; offset <= 40; ++offset) {
+    for (int offset = -24; offset <= 24; ++offset) {
       const std::string text = FormatRelative(own, offset, unit.unit);
       // "+3 d" is a placeholder, of root or of a translation not yet made.
       if (text.empty() || text[0] == '+' || text[0] == '-') continue;

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -37,8 +38,8 @@ using corpus::Split;
 
 // A language with fewer kinds of exercise has too little of its own in CLDR to be learnt from.
 constexpr int kMinTasks = 12;
-// Quantities and relative times of a well described language are about four thousand.
-constexpr int kMinPhrases = 2500;
+// Quantities and relative times of a well described language are about two and a half thousand.
+constexpr int kMinPhrases = 1600;
 
 // Languages of mT5's pre-training that CLDR describes with few phrases.
 constexpr std::array<absl::string_view, 14> kPoorLanguagesOfMt5 = {
@@ -122,17 +123,17 @@ absl::StatusOr<Draft> WriteDraft(const CorpusOptions& options) {
 // The same question is asked once: a second one, with whatever answer, would be a duplicate or a
 // contradiction, perhaps in another split.
 std::vector<Candidate> DropRepeated(std::vector<Candidate> candidates,
-                                    std::set<std::string>& asked) {
+                                    std::unordered_set<uint64_t>& asked) {
   std::vector<Candidate> kept;
   for (Candidate& candidate : candidates) {
     if (candidate.inputs == candidate.targets) continue;
-    if (asked.insert(candidate.inputs).second) kept.push_back(std::move(candidate));
+    if (asked.insert(Hash64(candidate.inputs)).second) kept.push_back(std::move(candidate));
   }
   return kept;
 }
 
 std::vector<Row> ChooseRows(Draft& draft, const CorpusOptions& options) {
-  std::set<std::string> asked;
+  std::unordered_set<uint64_t> asked;
   std::vector<Row> rows;
   for (size_t i = 0; i < draft.languages.size(); ++i) {
     std::vector<Candidate> candidates = draft.sinks[i].Take();

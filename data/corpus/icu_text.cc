@@ -18,6 +18,30 @@ bool IsLayoutMark(UChar32 c) {
          (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
 }
 
+// Printable ASCII with single spaces inside: most texts, and clean as they are.
+bool IsCleanAscii(absl::string_view text) {
+  char previous = ' ';
+  for (const char c : text) {
+    if (c < 0x20 || c > 0x7E || (c == ' ' && previous == ' ')) return false;
+    previous = c;
+  }
+  return previous != ' ';
+}
+
+// NFC already, and no character that is cleaned away.
+bool IsClean(const icu::Normalizer2& nfc, const icu::UnicodeString& text) {
+  UErrorCode error = U_ZERO_ERROR;
+  if (!nfc.isNormalized(text, error) || U_FAILURE(error)) return false;
+  UChar32 previous = u' ';
+  for (int32_t i = 0; i < text.length();) {
+    const UChar32 c = text.char32At(i);
+    i += U16_LENGTH(c);
+    if (c == u' ' ? previous == u' ' : IsLayoutMark(c) || u_isUWhiteSpace(c)) return false;
+    previous = c;
+  }
+  return previous != u' ';
+}
+
 }  // namespace
 
 std::string ToUtf8(const icu::UnicodeString& text) {
@@ -32,9 +56,13 @@ icu::UnicodeString FromUtf8(absl::string_view text) {
 }
 
 std::string CleanText(absl::string_view text) {
+  if (IsCleanAscii(text)) return std::string(text);
   UErrorCode error = U_ZERO_ERROR;
   const icu::Normalizer2* nfc = icu::Normalizer2::getNFCInstance(error);
-  const icu::UnicodeString normalized = nfc->normalize(FromUtf8(text), error);
+  CHECK(U_SUCCESS(error)) << u_errorName(error);
+  const icu::UnicodeString wide = FromUtf8(text);
+  if (IsClean(*nfc, wide)) return std::string(text);
+  const icu::UnicodeString normalized = nfc->normalize(wide, error);
   CHECK(U_SUCCESS(error)) << u_errorName(error);
   icu::UnicodeString clean;
   for (int32_t i = 0; i < normalized.length(); i = normalized.moveIndex32(i, 1)) {

@@ -40,7 +40,7 @@ bool HasOwnNumberSymbols(const icu::Locale& locale) {
 std::vector<int> SpelledNumbers() {
   std::vector<int> numbers;
   for (int n = 0; n <= 120; ++n) numbers.push_back(n);
-  for (int n = 121; n < 1000; n += 7) numbers.push_back(n);
+  for (int n = 121; n < 1000; n += 11) numbers.push_back(n);
   for (int n = 1000; n < 10000; n += 500) numbers.push_back(n);
   return numbers;
 }

@@ -63,8 +63,8 @@ bool HasOwnName(const icu::Locale& locale, const icu::MeasureUnit& unit) {
 
 std::vector<int> UnitNumbers() {
   std::vector<int> numbers;
-  for (int n = 1; n <= 40; ++n) numbers.push_back(n);
-  for (int n = 45; n <= 100; n += 5) numbers.push_back(n);
+  for (int n = 1; n <= 30; ++n) numbers.push_back(n);
+  for (int n = 40; n <= 100; n += 10) numbers.push_back(n);
   return numbers;
 }
 
