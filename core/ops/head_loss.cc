@@ -65,42 +65,86 @@ void CheckShapes(ConstView hidden, const HeadWeight& weight, const HeadLossSpec&
   }
 }
 
+// Chunks of rows. The products of the gradient read or write the whole weight once a chunk, so
+// their chunks are as tall as memory allows; f32 logits behind a narrower gradient need not be.
+struct RowPlan {
+  int64_t logits_capacity, gradient_capacity;  // rows of memory
+  int64_t logits, gradient;                    // rows of one chunk
+};
+
 // Rows of one chunk: as many as fit, evened out over the chunks.
-int64_t ChunkRows(int64_t rows, int64_t row_bytes, int64_t max_bytes) {
-  const int64_t fitting = std::clamp<int64_t>(max_bytes / std::max<int64_t>(row_bytes, 1), 1, rows);
-  const int64_t chunks = (rows + fitting - 1) / fitting;
+int64_t ChunkRows(int64_t rows, int64_t capacity) {
+  const int64_t chunks = (rows + capacity - 1) / capacity;
   return (rows + chunks - 1) / chunks;
+}
+
+// Rows of memory: no more than needed, but in steps, since the allocator reuses blocks by size and
+// the number of target tokens changes from batch to batch.
+int64_t Capacity(int64_t rows, int64_t row_bytes, int64_t max_bytes) {
+  constexpr int64_t kStep = 64;
+  const int64_t fitting = std::max<int64_t>(1, max_bytes / std::max<int64_t>(row_bytes, 1));
+  return std::min(fitting, (rows + kStep - 1) / kStep * kStep);
+}
+
+RowPlan PlanRows(int64_t rows, int64_t vocabulary, DType compute, bool narrow, int64_t max_bytes) {
+  const auto wide_bytes = vocabulary * static_cast<int64_t>(DTypeSize(LogitsDType(compute)));
+  const auto narrow_bytes = vocabulary * static_cast<int64_t>(DTypeSize(compute));
+  RowPlan plan;
+  if (narrow) {
+    plan.logits_capacity = Capacity(rows, wide_bytes, max_bytes / 4);
+    plan.gradient_capacity = Capacity(rows, narrow_bytes, max_bytes - max_bytes / 4);
+    plan.gradient = ChunkRows(rows, plan.gradient_capacity);
+    plan.logits = ChunkRows(plan.gradient, plan.logits_capacity);
+  } else {
+    plan.logits_capacity = plan.gradient_capacity = Capacity(rows, wide_bytes, max_bytes);
+    plan.logits = plan.gradient = ChunkRows(rows, plan.logits_capacity);
+  }
+  return plan;
 }
 
 View RowsIfAny(View v, int64_t begin, int64_t end) {
   return v.data == nullptr ? v : Rows(v, begin, end);
 }
 
-// The operands of one chunk of rows; the gradients are empty where not wanted.
-struct ChunkViews {
+// The operands of a range of rows; the gradients are empty where not wanted.
+struct HeadRows {
   ConstView hidden;
-  View logits, nll, log_z, dlogits, dhidden, dweight;
+  cpu::SoftmaxLossRows loss;
+  View nll, log_z, dlogits, dhidden;
+
+  HeadRows Range(int64_t begin, int64_t end) const {
+    const auto first = static_cast<size_t>(begin), count = static_cast<size_t>(end - begin);
+    HeadRows range = *this;
+    range.hidden = Rows(hidden, begin, end);
+    range.loss.targets = loss.targets.subspan(first, count);
+    range.loss.weights = loss.weights.subspan(first, count);
+    range.nll = Rows(nll, begin, end);
+    range.log_z = Rows(log_z, begin, end);
+    range.dlogits = RowsIfAny(dlogits, begin, end);
+    range.dhidden = RowsIfAny(dhidden, begin, end);
+    return range;
+  }
 };
 
-void RunChunk(Context& ctx, const HeadOperand& operand, const cpu::SoftmaxLossRows& loss,
-              const ChunkViews& views) {
-  const double flops = ProductFlops(views.hidden, views.logits);
+void RunLoss(Context& ctx, const HeadOperand& operand, const HeadRows& rows, View logits) {
   {
-    const ProfileScope scope(ctx.profiler(), "head_loss.logits", flops);
-    operand.Forward(ctx, views.hidden, views.logits);
+    const ProfileScope scope(ctx.profiler(), "head_loss.logits", ProductFlops(rows.hidden, logits));
+    operand.Forward(ctx, rows.hidden, logits);
   }
-  {
-    const ProfileScope scope(ctx.profiler(), "head_loss.softmax");
-    Dispatch<cpu::SoftmaxLoss>(ctx, views.logits, loss, views.nll, views.log_z, views.dlogits);
-  }
-  if (views.dhidden.data != nullptr) {
+  const ProfileScope scope(ctx.profiler(), "head_loss.softmax");
+  Dispatch<cpu::SoftmaxLoss>(ctx, logits, rows.loss, rows.nll, rows.log_z, rows.dlogits);
+}
+
+void RunGradient(Context& ctx, const HeadOperand& operand, const HeadRows& rows, View dweight) {
+  const double flops = ProductFlops(rows.hidden, rows.dlogits);
+  if (rows.dhidden.data != nullptr) {
     const ProfileScope scope(ctx.profiler(), "head_loss.dhidden", flops);
-    operand.Backward(ctx, views.dlogits, views.dhidden);
+    operand.Backward(ctx, rows.dlogits, rows.dhidden);
   }
-  if (views.dweight.data != nullptr) {
+  if (dweight.data != nullptr) {
     const ProfileScope scope(ctx.profiler(), "head_loss.dweight", flops);
-    Dispatch<cpu::MatMul>(ctx, views.dlogits, Trans::kYes, views.hidden, Trans::kNo,
-                          Write::kAccumulate, views.dweight);
+    Dispatch<cpu::MatMul>(ctx, rows.dlogits, Trans::kYes, rows.hidden, Trans::kNo,
+                          Write::kAccumulate, dweight);
   }
 }
 
@@ -122,30 +166,34 @@ void HeadLoss(Context& ctx, ConstView hidden, const HeadWeight& weight,
 
   const bool with_gradient = dhidden.data != nullptr || dweight.data != nullptr;
   const bool narrow = with_gradient && compute == DType::kBF16;
-  const int64_t row_bytes =
-      vocabulary * static_cast<int64_t>(DTypeSize(wide) + (narrow ? DTypeSize(compute) : 0));
-  const int64_t chunk = ChunkRows(rows, row_bytes, spec.max_logits_bytes);
+  const RowPlan plan = PlanRows(rows, vocabulary, compute, narrow, spec.max_logits_bytes);
   const HeadOperand operand(ctx, weight, compute, dhidden.data != nullptr);
-  Tensor logits(ctx, {chunk, vocabulary}, wide, MemoryKind::kWorkspace);
+  Tensor logits(ctx, {plan.logits_capacity, vocabulary}, wide, MemoryKind::kWorkspace);
   Tensor narrow_logits;
-  if (narrow) narrow_logits = Tensor(ctx, {chunk, vocabulary}, compute, MemoryKind::kWorkspace);
+  if (narrow) {
+    narrow_logits =
+        Tensor(ctx, {plan.gradient_capacity, vocabulary}, compute, MemoryKind::kWorkspace);
+  }
   const View dlogits = narrow ? narrow_logits.view() : with_gradient ? logits.view() : View{};
 
-  for (int64_t begin = 0; begin < rows; begin += chunk) {
-    const int64_t end = std::min(rows, begin + chunk);
-    const auto first = static_cast<size_t>(begin), count = static_cast<size_t>(end - begin);
-    const cpu::SoftmaxLossRows loss = {.targets = targets.subspan(first, count),
-                                       .weights = token_weights.subspan(first, count),
-                                       .scale = spec.hidden_scale,
-                                       .z_loss = spec.z_loss};
-    const ChunkViews views = {.hidden = Rows(hidden, begin, end),
-                              .logits = Rows(logits.view(), 0, end - begin),
-                              .nll = Rows(nll, begin, end),
-                              .log_z = Rows(log_z, begin, end),
-                              .dlogits = RowsIfAny(dlogits, 0, end - begin),
-                              .dhidden = RowsIfAny(dhidden, begin, end),
-                              .dweight = dweight};
-    RunChunk(ctx, operand, loss, views);
+  const HeadRows all = {.hidden = hidden,
+                        .loss = {.targets = targets,
+                                 .weights = token_weights,
+                                 .scale = spec.hidden_scale,
+                                 .z_loss = spec.z_loss},
+                        .nll = nll,
+                        .log_z = log_z,
+                        .dlogits = {},
+                        .dhidden = dhidden};
+  for (int64_t begin = 0; begin < rows; begin += plan.gradient) {
+    HeadRows chunk = all.Range(begin, std::min(rows, begin + plan.gradient));
+    const int64_t count = chunk.hidden.dim(0);
+    chunk.dlogits = RowsIfAny(dlogits, 0, count);
+    for (int64_t first = 0; first < count; first += plan.logits) {
+      const HeadRows part = chunk.Range(first, std::min(count, first + plan.logits));
+      RunLoss(ctx, operand, part, Rows(logits.view(), 0, part.hidden.dim(0)));
+    }
+    if (with_gradient) RunGradient(ctx, operand, chunk, dweight);
   }
 }
 

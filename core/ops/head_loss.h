@@ -14,8 +14,9 @@ struct HeadLossSpec {
   double hidden_scale = 1;
   // Coefficient of the auxiliary (log Z)^2 of each target token.
   double z_loss = 0;
-  // Upper limit for one chunk of logits.
-  int64_t max_logits_bytes = int64_t{256} << 20;
+  // Upper limit for the logits and their gradient that exist at a time. The gradient of the weight
+  // is read and written once a chunk, which is slow where a chunk has few hundred rows.
+  int64_t max_logits_bytes = int64_t{512} << 20;
 };
 
 // The head's weight [V, d]: its f32 (f64) master and, where the caller packed them, the forms for
