@@ -1,5 +1,7 @@
 #include "dist/thread_communicator.h"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <array>
 #include <condition_variable>
@@ -207,9 +209,13 @@ std::vector<std::unique_ptr<Communicator>> MakeThreadCommunicators(int n) {
 
 void RunThreadRanks(int n, const std::function<void(Communicator&)>& function) {
   const std::vector<std::unique_ptr<Communicator>> ranks = MakeThreadCommunicators(n);
+  const int share = std::max(omp_get_max_threads() / n, 1);
   std::vector<std::thread> threads;
   for (const auto& rank : ranks) {
-    threads.emplace_back([&function, &rank] { function(*rank); });
+    threads.emplace_back([&function, &rank, share] {
+      omp_set_num_threads(share);  // of this thread alone
+      function(*rank);
+    });
   }
   for (std::thread& thread : threads) thread.join();
 }

@@ -12,7 +12,8 @@ namespace frond {
 // The n ranks of one group, each to be used by a thread of its own.
 std::vector<std::unique_ptr<Communicator>> MakeThreadCommunicators(int n);
 
-// Runs `function` once for each of n ranks, on a thread each, and returns when all have.
+// Runs `function` once for each of n ranks, on a thread each, and returns when all have. The OpenMP
+// threads of the caller are shared out among the ranks.
 void RunThreadRanks(int n, const std::function<void(Communicator&)>& function);
 
 }  // namespace frond

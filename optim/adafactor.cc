@@ -61,8 +61,10 @@ absl::Status CheckAdafactorOptions(const AdafactorOptions& options, int64_t firs
   if (!(options.clipping_threshold >= 0)) {
     return refuse("clipping_threshold", options.clipping_threshold, "must be 0 (off) or positive");
   }
-  if (!(options.epsilon_squared_gradient > 0)) {
-    return refuse("epsilon_squared_gradient", options.epsilon_squared_gradient, "must be positive");
+  // It keeps zero gradients from dividing zero by zero, so it must be a number in f32.
+  if (!(options.epsilon_squared_gradient >= 1e-37)) {
+    return refuse("epsilon_squared_gradient", options.epsilon_squared_gradient,
+                  "must be at least 1e-37");
   }
   if (!(options.epsilon_parameter >= 0)) {
     return refuse("epsilon_parameter", options.epsilon_parameter, "must not be negative");

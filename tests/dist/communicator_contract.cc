@@ -20,7 +20,9 @@ struct Rank {
 
 template <class T>
 T Draw(int rank, int64_t i) {
-  const double value = NormalAt(static_cast<uint64_t>(rank) + 17, static_cast<uint64_t>(i));
+  // 24 random bits in [-4, 4): sums of them round.
+  const uint64_t bits = MixBits(static_cast<uint64_t>(i) ^ MixBits(static_cast<uint64_t>(rank)));
+  const double value = static_cast<double>(static_cast<int64_t>(bits >> 40)) * 0x1.0p-21 - 4.0;
   if constexpr (std::is_same_v<T, BFloat16>) {
     return BFloat16(static_cast<float>(value));
   } else if constexpr (std::is_same_v<T, int32_t>) {
@@ -206,6 +208,28 @@ void CheckMesh(Communicator& world) {
   EXPECT_EQ(ProcessMesh::Create(world, 1, 2).status().message(),
             "mesh tensor=2: this version has no tensor parallelism; set 1");
   EXPECT_FALSE(ProcessMesh::Create(world, -1, 1).ok());
+}
+
+void CheckLargeCounts(Communicator& world) {
+  Rank rank;
+  const int64_t n = (int64_t{1} << 29) + 1000003;
+  Tensor x(rank.ctx, {n}, DType::kF32);
+  const auto value = [](int r, int64_t i) { return static_cast<float>((i * 7 + r * 3) % 1001); };
+  for (int64_t i = 0; i < n; ++i) x.As<float>()[i] = value(world.rank(), i);
+  world.Broadcast(rank.ctx, x, world.size() - 1).Wait();
+  int64_t wrong = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    wrong += x.As<float>()[i] != value(world.size() - 1, i) ? 1 : 0;
+    x.As<float>()[i] = value(world.rank(), i);
+  }
+  EXPECT_EQ(wrong, 0);
+  world.AllReduce(rank.ctx, x, Reduce::kSum).Wait();
+  for (int64_t i = 0; i < n; ++i) {
+    float want = 0;
+    for (int r = 0; r < world.size(); ++r) want += value(r, i);
+    wrong += x.As<float>()[i] != want ? 1 : 0;
+  }
+  EXPECT_EQ(wrong, 0);
 }
 
 }  // namespace frond

@@ -10,5 +10,6 @@ void CheckMovement(Communicator& world);  // gathers, broadcasts, bytes, barrier
 void CheckSplits(Communicator& world);
 void CheckKeepGrads(Communicator& world);
 void CheckMesh(Communicator& world);
+void CheckLargeCounts(Communicator& world);  // more than 2^31 bytes on every rank
 
 }  // namespace frond

@@ -1,6 +1,7 @@
 // Run under mpirun: the contract of a communicator with processes as ranks.
 //
-// With --die the last rank ends without leaving the group; mpirun must then end the others.
+// With --die the last rank ends without leaving the group; mpirun must then end the others. With
+// --large only counts beyond 2^31 bytes are tried (2.2 GB of memory a rank; no part of the suite).
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -31,17 +32,21 @@ void Register(const char* name, WorldTest::Check check, Communicator& world) {
 
 int Main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
-  const bool die = argc > 1 && absl::string_view(argv[1]) == "--die";
+  const absl::string_view mode = argc > 1 ? argv[1] : "";
   absl::StatusOr<std::unique_ptr<Communicator>> made = CreateWorldCommunicator(argc, argv);
   if (!made.ok()) {
     std::cerr << made.status() << std::endl;
     return 1;
   }
   Communicator& world = **made;
-  if (die) {
+  if (mode == "--die") {
     if (world.rank() == world.size() - 1) std::_Exit(3);
     world.Barrier();  // never returns
     return 0;
+  }
+  if (mode == "--large") {
+    Register("LargeCounts", CheckLargeCounts, world);
+    return RUN_ALL_TESTS();
   }
   Register("Reductions", CheckReductions, world);
   Register("Movement", CheckMovement, world);

@@ -310,6 +310,7 @@ TEST(AdafactorTest, RefusesImpossibleOptions) {
             "adafactor.step_offset = 7: must not exceed the step of the first update, 6");
   EXPECT_FALSE(CheckAdafactorOptions({.decay_exponent = std::nan("")}, 0).ok());
   EXPECT_FALSE(CheckAdafactorOptions({.clipping_threshold = -1}, 0).ok());
+  EXPECT_FALSE(CheckAdafactorOptions({.epsilon_squared_gradient = 1e-50}, 0).ok());
   EXPECT_FALSE(CheckAdafactorOptions({.weight_decay_rate = 1}, 0).ok());
 }
 
