@@ -44,7 +44,8 @@ struct Assignment {
 };
 
 absl::Status Wrong(const Assignment& assignment, absl::string_view what) {
-  return absl::InvalidArgumentError(absl::StrCat("--set ", assignment.text, ": ", what));
+  return absl::InvalidArgumentError(
+      absl::StrCat("--set ", OneLine(assignment.text), ": ", OneLine(what)));
 }
 
 absl::Status WrongType(const Assignment& assignment, const FieldDescriptor& field) {
@@ -209,7 +210,8 @@ absl::Status ApplyOverride(absl::string_view text, Message& message) {
     ASSIGN_OR_RETURN(const Segment segment, ParseSegment(assignment, parts[i]));
     const FieldDescriptor* field = at->GetDescriptor()->FindFieldByName(segment.name);
     if (field == nullptr) {
-      return Wrong(assignment, UnknownField(*at->GetDescriptor(), segment.name));
+      return Wrong(assignment,
+                   UnknownField(*at->GetDescriptor(), segment.name, *message.GetDescriptor()));
     }
     if (segment.index && !field->is_repeated()) {
       return Wrong(assignment, absl::StrCat(segment.name, " is no list; leave out the index"));

@@ -23,7 +23,29 @@ std::vector<std::string> EnumNames(const FieldDescriptor& field) {
   return names;
 }
 
+// Dotted path of the first field of this name below `message`, which has no recursion; empty where
+// there is none.
+std::string PathToField(const Descriptor& message, const std::string& name) {
+  if (message.FindFieldByName(name) != nullptr) return name;
+  for (int i = 0; i < message.field_count(); ++i) {
+    const FieldDescriptor& field = *message.field(i);
+    if (field.message_type() == nullptr) continue;
+    const std::string below = PathToField(*field.message_type(), name);
+    if (!below.empty()) return absl::StrCat(field.name(), ".", below);
+  }
+  return "";
+}
+
 }  // namespace
+
+std::string OneLine(absl::string_view text) {
+  constexpr size_t kLongestText = 500;
+  std::string line(text.substr(0, kLongestText));
+  for (char& c : line) {
+    if (static_cast<unsigned char>(c) < ' ') c = ' ';
+  }
+  return text.size() > kLongestText ? line + "..." : line;
+}
 
 std::string WhatFieldTakes(const FieldDescriptor& field) {
   switch (field.cpp_type()) {
@@ -49,16 +71,23 @@ std::string WhatFieldTakes(const FieldDescriptor& field) {
   return "another type";
 }
 
-std::string UnknownField(const Descriptor& message, absl::string_view name) {
-  std::vector<std::string> names;
-  for (int i = 0; i < message.field_count(); ++i) names.push_back(message.field(i)->name());
-  return absl::StrCat("unknown field \"", name, "\" in message ", message.name(),
-                      "; did you mean \"", NearestName(name.substr(0, kLongestName), names), "\"?");
+std::string UnknownField(const Descriptor& message, absl::string_view name,
+                         const Descriptor& root) {
+  const std::string unknown =
+      absl::StrCat("unknown field \"", OneLine(name), "\" in message ", message.name(), "; ");
+  std::string meant = PathToField(root, std::string(name));
+  if (meant == name) return absl::StrCat(unknown, "it belongs at the top level of the config");
+  if (meant.empty()) {
+    std::vector<std::string> names;
+    for (int i = 0; i < message.field_count(); ++i) names.push_back(message.field(i)->name());
+    meant = NearestName(name.substr(0, kLongestName), names);
+  }
+  return absl::StrCat(unknown, "did you mean \"", meant, "\"?");
 }
 
 std::string UnknownEnumValue(const FieldDescriptor& field, absl::string_view name) {
   const std::vector<std::string> names = EnumNames(field);
-  return absl::StrCat("unknown value \"", name, "\"; did you mean \"",
+  return absl::StrCat("unknown value \"", OneLine(name), "\"; did you mean \"",
                       NearestName(name.substr(0, kLongestName), names), "\"? (",
                       WhatFieldTakes(field), ")");
 }

@@ -87,7 +87,8 @@ std::string QuotedAfter(absl::string_view message, absl::string_view marker) {
 }
 
 absl::Status At(absl::string_view file, int line, int column, absl::string_view what) {
-  return absl::InvalidArgumentError(absl::StrCat(file, ":", line + 1, ":", column + 1, ": ", what));
+  return absl::InvalidArgumentError(
+      absl::StrCat(file, ":", line + 1, ":", column + 1, ": ", OneLine(what)));
 }
 
 }  // namespace
@@ -95,7 +96,7 @@ absl::Status At(absl::string_view file, int line, int column, absl::string_view 
 absl::Status ExplainTextError(absl::string_view file, absl::string_view text,
                               const Descriptor& root, const TextError& error) {
   const std::string& message = error.message;
-  if (error.line < 0) return absl::InvalidArgumentError(absl::StrCat(file, ": ", message));
+  if (error.line < 0) return absl::InvalidArgumentError(absl::StrCat(file, ": ", OneLine(message)));
   // The parser stands behind the word it dislikes where the word itself is well formed.
   const Place place = FindPlace(text, error);
   if (absl::StrContains(message, "has no field named")) {
@@ -103,7 +104,7 @@ absl::Status ExplainTextError(absl::string_view file, absl::string_view text,
     const Descriptor* in = pool->FindMessageTypeByName(QuotedAfter(message, "Message type"));
     const std::string name = QuotedAfter(message, "has no field named");
     return At(file, place.name_line, place.name_column,
-              in == nullptr ? message : UnknownField(*in, name));
+              in == nullptr ? message : UnknownField(*in, name, root));
   }
   const FieldDescriptor* field = FieldAt(root, place);
   if (field == nullptr) return At(file, error.line, error.column, message);

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "configs/field_words.h"
 #include "core/base/status_macros.h"
 #include "google/protobuf/descriptor.h"
 
@@ -21,7 +22,8 @@ absl::Status Missing(absl::string_view path, absl::string_view right) {
 }
 
 absl::Status Wrong(absl::string_view path, absl::string_view value, absl::string_view right) {
-  return absl::InvalidArgumentError(absl::StrCat(path, " is ", value, "; it must be ", right));
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, " is ", OneLine(value), "; it must be ", right));
 }
 
 absl::Status AtLeast(absl::string_view path, double value, double low) {

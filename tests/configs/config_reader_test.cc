@@ -62,6 +62,19 @@ TEST(ConfigReader, UnknownFieldNamesTheNearest) {
             "\"optimizer\"?");
 }
 
+TEST(ConfigReader, AFieldOfAnotherMessageIsNamedByItsPath) {
+  EXPECT_EQ(
+      ErrorOf("learning_rate: 0.1"),
+      "run.textproto:1:1: unknown field \"learning_rate\" in message TrainConfig; did you mean "
+      "\"schedule.learning_rate\"?");
+  EXPECT_THAT(ErrorOf("model { seed: 1 }"), HasSubstr("it belongs at the top level of the config"));
+}
+
+TEST(ConfigReader, ErrorsStayOneShortLine) {
+  EXPECT_LT(ErrorOf(std::string(5000, 'a') + ": 1").size(), 1000u);
+  EXPECT_LT(ErrorOf("", {"work_dir\n" + std::string(5000, 'a') + "=1"}).size(), 1500u);
+}
+
 TEST(ConfigReader, UnknownEnumValueNamesTheNearest) {
   EXPECT_EQ(ErrorOf("model {\n  compute: BF61\n}"),
             "run.textproto:2:3: model.compute: unknown value \"BF61\"; did you mean \"BF16\"? (one "
