@@ -1,5 +1,4 @@
 // Months and weekdays in order, dates in words and back, relative time.
-#include <unicode/calendar.h>
 #include <unicode/dtptngen.h>
 #include <unicode/gregocal.h>
 #include <unicode/reldatefmt.h>

@@ -22,8 +22,8 @@ void WriteCalendarExercises(const Language& language, FactSink& sink);
 void WriteUnitExercises(const Language& language, FactSink& sink);
 // Lists, sorting, letter case, alphabet, quotation marks.
 void WriteTextExercises(const Language& language, FactSink& sink);
-// "Which language is this" about the phrases among `candidates` (of all languages, parallel to
-// `languages`); phrases that two languages share are left out.
+// "Which language is this" about the phrases in `sinks`, which are parallel to `languages`; phrases
+// that two languages share are left out.
 void WriteIdentifyExercises(const std::vector<Language>& languages, std::vector<FactSink>& sinks);
 
 }  // namespace frond::corpus

@@ -54,7 +54,7 @@ struct Candidate {
   bool is_phrase = false;
 };
 
-// Collects the candidates of one language; drops empty ones and those that ask for their own input.
+// Collects the candidates of one language, their texts cleaned; drops empty ones.
 class FactSink {
  public:
   void Add(Candidate candidate);

@@ -1,10 +1,8 @@
 #include "data/corpus/language.h"
 
-#include <unicode/calendar.h>
 #include <unicode/dtfmtsym.h>
 #include <unicode/dtptngen.h>
 #include <unicode/locdspnm.h>
-#include <unicode/uloc.h>
 #include <unicode/ures.h>
 
 #include <memory>

@@ -7,15 +7,12 @@
 #include <unicode/rbnf.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "core/base/hash.h"
 #include "data/corpus/exercises.h"
 #include "data/corpus/icu_text.h"

@@ -4,7 +4,6 @@
 #include <unicode/measure.h>
 #include <unicode/numberformatter.h>
 
-#include <array>
 #include <memory>
 #include <string>
 #include <vector>
