@@ -10,11 +10,15 @@ namespace {
 
 inline constexpr int kVectorBytes = 64;
 inline constexpr int kPanelVectors = 4;
+typedef uint16_t U16Vec __attribute__((vector_size(kVectorBytes / 2)));
+typedef uint32_t U32Vec __attribute__((vector_size(kVectorBytes)));
 typedef uint64_t U64Vec __attribute__((vector_size(kVectorBytes)));
 inline U64Vec MulWide(U64Vec a, U64Vec b) {
-  // Masked, since GCC 12 warns of its own header at the plain form.
+  // All forms here are masked, since GCC 12 warns of its own header at the plain ones.
   return (U64Vec)_mm512_maskz_mul_epu32(0xFF, (__m512i)a, (__m512i)b);
 }
+inline U32Vec Widen(U16Vec x) { return (U32Vec)_mm512_maskz_cvtepu16_epi32(0xFFFF, (__m256i)x); }
+inline U16Vec Narrow(U32Vec x) { return (U16Vec)_mm512_maskz_cvtepi32_epi16(0xFFFF, (__m512i)x); }
 
 #include "core/ops/cpu/vector.inc"
 // Made of vector.inc.
