@@ -49,7 +49,7 @@ def random_pairs(count):
     alphabets = ["abc ", "αβγδ ε", "あいう", "😀😁\u00a0x"]
     for _ in range(count):
         letters = rng.choice(alphabets)
-        yield tuple("".join(rng.choice(letters) for _ in range(rng.randrange(30))) for _ in range(2))
+        yield tuple("".join(rng.choices(letters, k=rng.randrange(30))) for _ in range(2))
 
 
 def main():
