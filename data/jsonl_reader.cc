@@ -33,6 +33,20 @@ constexpr size_t kNumFields = 7;
 using Slots = std::array<Slot, kNumFields>;
 
 constexpr size_t kMaxNamesShown = 12;
+constexpr size_t kMaxNameBytes = 40;
+constexpr size_t kMaxReasonBytes = 200;
+
+// Text of the file as a part of a one-line message: cut where it is long, without control
+// characters.
+std::string Excerpt(absl::string_view text, size_t max_bytes) {
+  const bool whole = text.size() <= max_bytes;
+  const absl::string_view shown = text.substr(0, max_bytes);
+  std::string excerpt(shown.substr(0, ValidUtf8Prefix(shown)));
+  for (char& c : excerpt) {
+    if (absl::ascii_iscntrl(c)) c = ' ';
+  }
+  return whole ? excerpt : absl::StrCat(excerpt, "...");
+}
 
 // Receives the parser's events and keeps the wanted fields of the outermost object. The parser
 // keeps its nesting in a vector, so deep nesting costs memory in proportion to the line and no
@@ -60,7 +74,7 @@ class FieldCollector : public nlohmann::json_sax<nlohmann::json> {
       slot.current = slot.name == name;
       if (slot.current) wanted_ = &slot;
     }
-    if (names_.size() < kMaxNamesShown) names_.push_back(name);
+    if (names_.size() < kMaxNamesShown) names_.push_back(Excerpt(name, kMaxNameBytes));
     return true;
   }
 
@@ -69,8 +83,9 @@ class FieldCollector : public nlohmann::json_sax<nlohmann::json> {
     // "[json.exception.parse_error.101] parse error at line 1, column 5: <what>"
     const absl::string_view what = e.what();
     const size_t colon = what.find(": ");
-    error_ = absl::StrCat("malformed JSON at byte ", position, ": ",
-                          colon == absl::string_view::npos ? what : what.substr(colon + 2));
+    const absl::string_view reason = colon == what.npos ? what : what.substr(colon + 2);
+    error_ =
+        absl::StrCat("malformed JSON at byte ", position, ": ", Excerpt(reason, kMaxReasonBytes));
     return false;
   }
 

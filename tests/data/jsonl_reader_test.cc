@@ -103,6 +103,9 @@ TEST_F(JsonlReaderTest, BadLinesSayWhatIsWrong) {
   EXPECT_THAT(Error(R"({"inputs": {"a": 1}})"), HasSubstr("'inputs' is an object; expected text"));
   EXPECT_THAT(Error("{\"inputs\": \"a\", \"targets\": \" \\n\", \"language\": \"en\"}"),
               HasSubstr("field 'targets' is empty"));
+  EXPECT_THAT(Error(absl::StrCat(R"({"a\nb": 1, ")", std::string(5000, 'n'), R"(": 2})")),
+              HasSubstr("(the row has a b, nnnn"));
+  EXPECT_LT(Error(absl::StrCat("{\"", std::string(5000, 'n'))).size(), 300u);
   EXPECT_EQ(Error("{\"inputs\": \"\xC3(\"}"), "invalid UTF-8 at byte 13 (0xC3)");
 }
 
