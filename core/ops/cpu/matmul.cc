@@ -8,14 +8,13 @@
 #include <omp.h>
 
 #include <cstring>
-#include <list>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 
 #include "core/base/hash.h"
 #include "core/ops/cpu/elementwise.h"
+#include "core/ops/cpu/lru_cache.h"
 #include "core/ops/cpu/matmul_f64.h"
 
 namespace frond::cpu {
@@ -66,17 +65,7 @@ class OneDnnState : public BackendState {
 
   // `right` replaces the plain layout of the right operand where it is not null.
   const Product& Find(const ProductKey& key, const dnnl::memory::desc* right) {
-    if (const auto found = index_.find(key); found != index_.end()) {
-      order_.splice(order_.begin(), order_, found->second);
-      return found->second->second;
-    }
-    if (order_.size() == kMaxProducts) {
-      index_.erase(order_.back().first);
-      order_.pop_back();
-    }
-    order_.emplace_front(key, Make(key, right));
-    index_[key] = order_.begin();
-    return order_.front().second;
+    return products_.FindOrMake(key, [&] { return Make(key, right); });
   }
 
   // Valid until the next call.
@@ -117,11 +106,9 @@ class OneDnnState : public BackendState {
     return product;
   }
 
-  using Order = std::list<std::pair<ProductKey, Product>>;
   dnnl::engine engine_;
   dnnl::stream stream_;
-  Order order_;  // most recently used first
-  std::unordered_map<ProductKey, Order::iterator, ProductKeyHash> index_;
+  LruCache<ProductKey, Product, ProductKeyHash> products_{kMaxProducts};
   Tensor scratch_;
 };
 

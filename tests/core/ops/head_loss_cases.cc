@@ -107,13 +107,16 @@ std::vector<OpCase> HeadLossCases() {
   const HeadLossSpec plain, z_loss = {.z_loss = 0.01f};
   const HeadLossSpec small_chunks = {
       .hidden_scale = 0.125f, .z_loss = 1e-4f, .max_logits_bytes = 20000};
+  // The gradient of so few values can be mostly rounding: bf16 logit gradients that cancel.
+  OpCase one_token = MakeCase("one_token", {1, 64, 8, plain});
+  one_token.bf16_tolerance = 1e-2;
   return {
       MakeCase("plain", {9, 37, 16, plain}),
       MakeCase("z_loss", {9, 131, 16, z_loss}),
       MakeCase("tied_chunks", {23, 517, 32, small_chunks}),
       MakeCase("packed", {23, 517, 32, small_chunks, /*packed=*/true}),
       MakeCase("long_rows", {5, 5003, 24, z_loss, /*packed=*/true}),
-      MakeCase("one_token", {1, 64, 8, plain}),
+      one_token,
       MakeCase("no_tokens", {0, 64, 8, plain}),
   };
 }
