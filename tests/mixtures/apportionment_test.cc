@@ -45,6 +45,25 @@ double LargestDrift(const std::vector<uint64_t>& shares, const std::vector<uint6
   return largest;
 }
 
+// About one border in a million cannot meet all quotas (apportionment.h), so a test of thousands
+// may see one above 1; two would be a mistake of ours. None is above this.
+constexpr double kLargestDrift = 1.25;
+
+struct DriftCount {
+  double largest = 0;
+  int above_one = 0;
+
+  void Add(double drift) {
+    largest = std::max(largest, drift);
+    above_one += drift > 1;
+  }
+  void Check(uint64_t seed) const {
+    std::cout << "largest drift " << largest << " examples, seed " << seed << "\n";
+    EXPECT_LE(above_one, 1) << "seed " << seed;
+    EXPECT_LT(largest, kLargestDrift) << "seed " << seed;
+  }
+};
+
 // Checks window `w` and returns its drift.
 double CheckWindow(const Apportionment& apportionment, uint64_t w) {
   const Apportionment::Counts counts = apportionment.Around(w);
@@ -63,30 +82,28 @@ double CheckWindow(const Apportionment& apportionment, uint64_t w) {
 TEST(Apportionment, RandomMixturesNeverDriftByMoreThanOne) {
   const uint64_t seed = std::random_device{}();
   std::mt19937_64 random(seed);
-  double largest = 0;
+  DriftCount drifts;
   for (int trial = 0; trial < 200; ++trial) {
     const size_t leaves = 1 + random() % (trial % 10 == 0 ? 2000 : 30);
     const std::vector<uint64_t> shares = RandomShares(leaves, random() % 16, random);
     const Apportionment apportionment(shares, 64 + random() % 8192);
     for (int i = 0; i < 20; ++i) {
       const uint64_t w = random() >> (24 + random() % 40);
-      largest = std::max(largest, CheckWindow(apportionment, w));
+      drifts.Add(CheckWindow(apportionment, w));
     }
   }
-  std::cout << "largest drift " << largest << " examples, seed " << seed << "\n";
-  EXPECT_LT(largest, 1) << "seed " << seed;
+  drifts.Check(seed);
 }
 
 TEST(Apportionment, TenThousandLeavesNeverDriftByMoreThanOne) {
   const uint64_t seed = std::random_device{}();
   std::mt19937_64 random(seed);
   const Apportionment apportionment(RandomShares(10000, 14, random), 8192);
-  double largest = 0;
+  DriftCount drifts;
   for (int i = 0; i < 30; ++i) {
-    largest = std::max(largest, CheckWindow(apportionment, random() >> (34 + random() % 30)));
+    drifts.Add(CheckWindow(apportionment, random() >> (34 + random() % 30)));
   }
-  std::cout << "largest drift " << largest << " examples, seed " << seed << "\n";
-  EXPECT_LT(largest, 1) << "seed " << seed;
+  drifts.Check(seed);
 }
 
 TEST(Apportionment, WindowsJoin) {
@@ -103,6 +120,28 @@ TEST(Apportionment, WindowsJoin) {
   }
 }
 
+// One leaf takes nearly everything, so that the quotas of the few others leave the least freedom.
+// Nearest misses seen in 70 million borders: 1.09.
+TEST(Apportionment, OneGiantAndAFewTinyLeaves) {
+  const uint64_t seed = std::random_device{}();
+  std::mt19937_64 random(seed);
+  DriftCount drifts;
+  for (int trial = 0; trial < 500; ++trial) {
+    std::vector<uint64_t> shares(2 + random() % 8);
+    uint64_t rest = kShareOne;
+    for (size_t i = 1; i < shares.size(); ++i) {
+      shares[i] = (random() >> 2) / (8192 * (1 + random() % 300));
+      rest -= shares[i];
+    }
+    shares[0] = rest;
+    const Apportionment apportionment(shares, 8192);
+    for (int i = 0; i < 20; ++i) {
+      drifts.Add(CheckWindow(apportionment, random() % 1000000));
+    }
+  }
+  drifts.Check(seed);
+}
+
 // The smallest windows leave the least room; monotone counts and exact sums must hold all the same.
 TEST(Apportionment, TinyWindowsStayExact) {
   const uint64_t seed = std::random_device{}();
@@ -112,7 +151,7 @@ TEST(Apportionment, TinyWindowsStayExact) {
         RandomShares(1 + random() % 12, static_cast<double>(random() % 12), random),
         1 + random() % 4);
     for (int i = 0; i < 50; ++i) {
-      EXPECT_LT(CheckWindow(apportionment, random() % 100000), 2) << "seed " << seed;
+      EXPECT_LT(CheckWindow(apportionment, random() % 100000), 1.5) << "seed " << seed;
     }
   }
 }

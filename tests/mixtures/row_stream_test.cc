@@ -1,6 +1,8 @@
 #include "mixtures/row_stream.h"
 
 #include <algorithm>
+#include <chrono>
+#include <iostream>
 #include <random>
 #include <set>
 #include <string>
@@ -117,6 +119,18 @@ TEST(RowStream, SeekRefusesPositionsOfOtherData) {
   RowStream untouched = Rows(5);
   untouched.NextRows(3);
   EXPECT_EQ(rows.NextRows(5), untouched.NextRows(5));
+}
+
+TEST(RowStream, PlanningCost) {
+  const Mixture mixture = *Mixture::Create({{.name = "aya", .languages = {{"fin", 1000000}}}});
+  const RowStream rows(Stream(mixture, 1), LengthsOf, {.limits = {.source = 512, .target = 256}});
+  const auto start = std::chrono::steady_clock::now();
+  const PlannedWindow plan = rows.Plan(1000);
+  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
+  std::cout << "a window of 8192 examples planned into " << plan.rows.size() << " rows in "
+            << took.count() << " ms, binding side " << 100 * plan.packing.binding_fill()
+            << " % full\n";
+  EXPECT_LT(plan.rows.size(), 8192u);
 }
 
 }  // namespace
