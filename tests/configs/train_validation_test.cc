@@ -85,11 +85,14 @@ TEST(ValidateTrainConfig, NamesModelsThatContradict) {
             "a fresh model");
 }
 
+// An override and the error it leads to.
+struct Case {
+  const char* set;
+  const char* error;
+};
+
 TEST(ValidateTrainConfig, NamesTheFieldOutOfRange) {
-  const struct {
-    const char* set;
-    const char* error;
-  } cases[] = {
+  const Case cases[] = {
       {"steps=0", "steps is 0; it must be at least 1"},
       {"batch.rows=0", "batch.rows is 0; it must be at least 1"},
       {"batch.micro_batches=0", "batch.micro_batches is 0; it must be at least 1"},
@@ -117,6 +120,14 @@ TEST(ValidateTrainConfig, NamesTheFieldOutOfRange) {
       {"schedule.final_learning_rate=-1",
        "schedule.final_learning_rate is -1; it must be at least 0"},
       {"schedule.warmup_steps=-1", "schedule.warmup_steps is -1; it must be at least 0"},
+  };
+  for (const Case& c : cases) EXPECT_EQ(ErrorAfter({c.set}), c.error) << c.set;
+  EXPECT_EQ(ErrorAfter({"schedule.kind=COSINE", "schedule.warmup_steps=6"}),
+            "schedule.warmup_steps is 6; it must be at most steps, which is 5");
+}
+
+TEST(ValidateTrainConfig, NamesTheOptimizerFieldOutOfRange) {
+  const Case cases[] = {
       {"optimizer.clip_global_norm=-1", "optimizer.clip_global_norm is -1; it must be at least 0"},
       {"optimizer.adafactor.decay_exponent=0",
        "optimizer.adafactor.decay_exponent is 0; it must be greater than 0"},
@@ -140,9 +151,7 @@ TEST(ValidateTrainConfig, NamesTheFieldOutOfRange) {
       {"optimizer.adamw.weight_decay=-1",
        "optimizer.adamw.weight_decay is -1; it must be at least 0"},
   };
-  for (const auto& c : cases) EXPECT_EQ(ErrorAfter({c.set}), c.error) << c.set;
-  EXPECT_EQ(ErrorAfter({"schedule.kind=COSINE", "schedule.warmup_steps=6"}),
-            "schedule.warmup_steps is 6; it must be at most steps, which is 5");
+  for (const Case& c : cases) EXPECT_EQ(ErrorAfter({c.set}), c.error) << c.set;
 }
 
 }  // namespace
