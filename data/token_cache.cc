@@ -169,6 +169,13 @@ class ByteCursor {
   absl::string_view bytes_;
 };
 
+// A checksum that was not asked for may hide a wrong number; it must not become a wild read.
+template <class T>
+const T& ElementOf(const std::vector<T>& values, uint64_t index) {
+  CHECK_LT(index, values.size()) << "in a damaged token cache";
+  return values[index];
+}
+
 constexpr absl::string_view kSectionNames[] = {"token ids", "examples", "language index", "names"};
 
 }  // namespace
@@ -291,21 +298,29 @@ int32_t TokenCache::target_length(int64_t i) const {
   return static_cast<int32_t>(record(i).target_length);
 }
 
-int32_t TokenCache::language(int64_t i) const { return static_cast<int32_t>(record(i).language); }
+int32_t TokenCache::language(int64_t i) const {
+  const uint32_t language = record(i).language;
+  CHECK_LT(language, languages_.size()) << "in a damaged token cache";
+  return static_cast<int32_t>(language);
+}
 
 std::span<const uint32_t> TokenCache::examples_of_language(int32_t language) const {
-  const uint64_t begin = language_starts_.at(language);
-  return {by_language_ + begin, language_starts_.at(language + 1) - begin};
+  CHECK_GE(language, 0);
+  CHECK_LT(static_cast<size_t>(language), languages_.size());
+  const uint64_t begin = language_starts_[language];
+  return {by_language_ + begin, language_starts_[language + 1] - begin};
 }
 
 const std::string& TokenCache::dataset_name(int64_t i) const {
-  return datasets_.at(record(i).dataset);
+  return ElementOf(datasets_, record(i).dataset);
 }
 
 const std::string& TokenCache::template_id(int64_t i) const {
-  return templates_.at(record(i).template_id);
+  return ElementOf(templates_, record(i).template_id);
 }
 
-const std::string& TokenCache::task_type(int64_t i) const { return tasks_.at(record(i).task); }
+const std::string& TokenCache::task_type(int64_t i) const {
+  return ElementOf(tasks_, record(i).task);
+}
 
 }  // namespace frond
