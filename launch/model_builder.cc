@@ -1,0 +1,106 @@
+#include "launch/model_builder.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/file.h"
+#include "core/base/status_macros.h"
+#include "models/t5/t5_folder.h"
+
+namespace frond {
+namespace {
+
+constexpr int64_t kVocabularyUnit = 64;
+
+void ApplyShape(const config::T5Shape& shape, T5Config& t5) {
+  if (shape.has_vocab_size()) t5.vocab_size = shape.vocab_size();
+  if (shape.has_d_model()) t5.d_model = shape.d_model();
+  if (shape.has_d_kv()) t5.d_kv = shape.d_kv();
+  if (shape.has_d_ff()) t5.d_ff = shape.d_ff();
+  if (shape.has_num_heads()) t5.num_heads = shape.num_heads();
+  if (shape.has_num_layers()) t5.num_layers = t5.num_decoder_layers = shape.num_layers();
+  if (shape.has_num_decoder_layers()) t5.num_decoder_layers = shape.num_decoder_layers();
+  if (shape.has_tied_head()) t5.tied_head = t5.scale_decoder_output = shape.tied_head();
+  // Transformers scales the decoder's output in T5 only.
+  if (t5.tied_head) t5.model_type = "t5";
+}
+
+absl::StatusOr<T5Config> FreshConfig(const config::Model& model, const Tokenizer& tokenizer) {
+  T5Config t5;
+  if (model.has_preset()) {
+    ASSIGN_OR_RETURN(t5, T5Preset(model.preset()));
+  } else {
+    t5.vocab_size =
+        (tokenizer.vocab_size() + kVocabularyUnit - 1) / kVocabularyUnit * kVocabularyUnit;
+  }
+  ApplyShape(model.shape(), t5);
+  t5.pad_token_id = t5.decoder_start_token_id = tokenizer.pad_id();
+  t5.eos_token_id = tokenizer.eos_id();
+  return t5;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> FindTokenizerFile(const std::string& model_folder) {
+  for (const char* name :
+       {"spiece.model", "sentencepiece.model", "tokenizer.model", "sentencepiece.bpe.model"}) {
+    const std::string path = JoinPath(model_folder, name);
+    if (PathExists(path)) return path;
+  }
+  return absl::NotFoundError(absl::StrCat("no SentencePiece model (spiece.model) in '",
+                                          model_folder, "'; name one in data.tokenizer"));
+}
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadTokenizer(const config::TrainConfig& config) {
+  std::string path = config.data().tokenizer();
+  if (path.empty()) {
+    if (config.model().path().empty()) {
+      return absl::InvalidArgumentError(
+          "data.tokenizer is missing: a fresh model needs a SentencePiece model file");
+    }
+    ASSIGN_OR_RETURN(path, FindTokenizerFile(config.model().path()));
+  }
+  ASSIGN_OR_RETURN(const auto tokenizer, Tokenizer::Load(path));
+  if (tokenizer->eos_id() < 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, ": this model has no end-of-sequence piece (such as </s>), which training needs"));
+  }
+  return tokenizer;
+}
+
+absl::StatusOr<T5Config> ResolveT5Config(const config::Model& model, const Tokenizer& tokenizer) {
+  T5Config t5;
+  if (!model.path().empty()) {
+    ASSIGN_OR_RETURN(t5, ReadT5Config(model.path()));
+  } else {
+    ASSIGN_OR_RETURN(t5, FreshConfig(model, tokenizer));
+  }
+  RETURN_IF_ERROR(ValidateT5Config(t5));
+  if (tokenizer.vocab_size() > t5.vocab_size) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the tokenizer ", tokenizer.name(), " has ", tokenizer.vocab_size(),
+                     " pieces, more than the model's vocabulary of ", t5.vocab_size));
+  }
+  t5.dropout_rate = model.dropout();
+  return t5;
+}
+
+T5Options ResolveT5Options(const config::Model& model) {
+  return {.compute = model.compute() == config::BF16 ? DType::kBF16 : DType::kF32,
+          .f32_residual = model.f32_residual(),
+          .recompute =
+              model.recompute() == config::BLOCK ? RecomputeMode::kBlock : RecomputeMode::kNone};
+}
+
+absl::StatusOr<std::unique_ptr<T5Model>> BuildModel(Context& ctx, const config::Model& model,
+                                                    const T5Config& t5, uint64_t seed) {
+  auto built = std::make_unique<T5Model>(t5, ResolveT5Options(model));
+  if (!model.path().empty()) {
+    RETURN_IF_ERROR(LoadT5Weights(ctx, model.path(), *built));
+  } else {
+    built->params().Initialize(ctx, seed);
+  }
+  return built;
+}
+
+}  // namespace frond

@@ -1,0 +1,98 @@
+// frond vocabulary: trains a SentencePiece model of mT5's form on instruction data.
+#include <memory>
+#include <thread>
+
+#include "core/base/file.h"
+#include "core/base/log.h"
+#include "core/base/status_macros.h"
+#include "data/jsonl_reader.h"
+#include "data/tokenizer.h"
+#include "data/tokenizer_trainer.h"
+#include "launch/command.h"
+
+namespace frond {
+namespace {
+
+// Inputs and targets of all rows, one sentence after the other. Errors end the source and are kept.
+class RowTexts {
+ public:
+  explicit RowTexts(std::vector<std::string> files) : files_(std::move(files)) {
+    // The vocabulary does not care about languages.
+    options_.default_language = "und";
+  }
+
+  bool Next(std::string* sentence) {
+    if (target_is_next_) {
+      target_is_next_ = false;
+      *sentence = example_.targets;
+      return true;
+    }
+    status_ = Advance();
+    if (!status_.ok() || at_end_) return false;
+    *sentence = example_.inputs;
+    target_is_next_ = true;
+    return true;
+  }
+  const absl::Status& status() const { return status_; }
+
+ private:
+  absl::Status Advance() {
+    while (true) {
+      if (reader_ == nullptr) {
+        if (next_file_ == files_.size()) {
+          at_end_ = true;
+          return absl::OkStatus();
+        }
+        ASSIGN_OR_RETURN(reader_, JsonlReader::Open(files_[next_file_++], options_));
+      }
+      ASSIGN_OR_RETURN(const bool more, reader_->Next(&example_));
+      if (more) return absl::OkStatus();
+      reader_.reset();
+    }
+  }
+
+  std::vector<std::string> files_;
+  JsonlOptions options_;
+  size_t next_file_ = 0;
+  std::unique_ptr<JsonlReader> reader_;
+  Example example_;
+  bool target_is_next_ = false, at_end_ = false;
+  absl::Status status_;
+};
+
+absl::Status Run(const CommandInput& input) {
+  TokenizerTrainerOptions options;
+  ASSIGN_OR_RETURN(const int64_t size, input.flags.GetInteger("size", 8000, 300, 1'000'000));
+  options.vocab_size = static_cast<int32_t>(size);
+  options.threads = static_cast<int32_t>(std::max(1u, std::thread::hardware_concurrency()));
+  ASSIGN_OR_RETURN(std::vector<std::string> files, ExpandPaths(input.flags.GetAll("input")));
+  RowTexts texts(std::move(files));
+  const absl::StatusOr<std::string> model =
+      TrainTokenizer(options, [&](std::string* sentence) { return texts.Next(sentence); });
+  RETURN_IF_ERROR(texts.status());
+  RETURN_IF_ERROR(model.status());
+  const std::string path = input.flags.Get("out");
+  RETURN_IF_ERROR(WriteFileAtomically(path, *model));
+  ASSIGN_OR_RETURN(const auto tokenizer, Tokenizer::Load(path));
+  LOG(INFO) << path << ": " << tokenizer->vocab_size() << " pieces";
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Command VocabularyCommand() {
+  return {
+      .name = "vocabulary",
+      .summary = "trains a SentencePiece vocabulary (unigram, byte fallback) on JSONL rows",
+      .flags = {{.name = "input",
+                 .value_hint = "FILE",
+                 .help = "JSONL (.gz, .zst) or a glob",
+                 .required = true,
+                 .repeated = true},
+                {.name = "out", .value_hint = "FILE", .help = "the model file", .required = true},
+                {.name = "size", .value_hint = "N", .help = "number of pieces (8000)"}},
+      .example = "frond vocabulary --input data/corpus/train.jsonl --size 8000 --out spiece.model",
+      .run = Run};
+}
+
+}  // namespace frond
