@@ -1,0 +1,174 @@
+#include "launch/evaluation.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/philox.h"
+#include "core/base/status_macros.h"
+#include "data/jsonl_reader.h"
+#include "eval/greedy_decode.h"
+#include "launch/training_data.h"
+
+namespace frond {
+namespace {
+
+// Decoding holds keys and values of every sequence of a batch.
+constexpr size_t kMaxSequences = 256;
+
+absl::Status ForEachExample(const config::Source& source,
+                            const std::function<void(Example&&)>& take) {
+  const std::vector<std::string> patterns(source.path().begin(), source.path().end());
+  ASSIGN_OR_RETURN(const std::vector<std::string> files, ExpandPaths(patterns));
+  for (const std::string& file : files) {
+    ASSIGN_OR_RETURN(auto reader, JsonlReader::Open(file, JsonlOptionsOf(source)));
+    while (true) {
+      Example example;
+      ASSIGN_OR_RETURN(const bool more, reader->Next(&example));
+      if (!more) break;
+      take(std::move(example));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Evaluation::Evaluation(const config::TrainConfig& config,
+                       std::shared_ptr<const Tokenizer> tokenizer)
+    : tokenizer_(std::move(tokenizer)),
+      limits_{.source = config.data().source_length(), .target = config.data().target_length()},
+      max_new_tokens_(config.eval().max_new_tokens()),
+      batch_tokens_(config.eval().batch_tokens()) {}
+
+absl::StatusOr<std::unique_ptr<Evaluation>> Evaluation::Open(
+    const config::TrainConfig& config, std::shared_ptr<const Tokenizer> tokenizer) {
+  if (config.eval().source().empty()) {
+    return absl::InvalidArgumentError("eval.source is missing: name the rows to evaluate on");
+  }
+  std::unique_ptr<Evaluation> evaluation(new Evaluation(config, std::move(tokenizer)));
+  for (const config::Source& source : config.eval().source()) {
+    RETURN_IF_ERROR(ForEachExample(
+        source, [&](Example&& example) { evaluation->examples_.push_back(std::move(example)); }));
+  }
+  if (evaluation->examples_.empty()) {
+    return absl::InvalidArgumentError("eval.source holds no rows");
+  }
+  const int32_t most = config.eval().max_examples_per_language();
+  if (most > 0) evaluation->KeepSomePerLanguage(most, config.seed());
+  evaluation->Encode();
+  return evaluation;
+}
+
+absl::Status Evaluation::ReadBaseline(const config::TrainConfig& config) {
+  for (const config::Source& source : config.data().source()) {
+    RETURN_IF_ERROR(ForEachExample(
+        source, [&](Example&& example) { baseline_.Add(example.language, example.targets); }));
+  }
+  return absl::OkStatus();
+}
+
+void Evaluation::KeepSomePerLanguage(int32_t max_per_language, uint64_t seed) {
+  // Rows of a file often come sorted by task: an order drawn from the seed mixes them.
+  std::vector<std::pair<uint64_t, size_t>> order;
+  for (size_t i = 0; i < examples_.size(); ++i) order.emplace_back(MixBits(MixBits(seed) ^ i), i);
+  std::sort(order.begin(), order.end());
+  std::map<std::string, int32_t> taken;
+  std::vector<size_t> kept;
+  for (const auto& [key, i] : order) {
+    if (++taken[examples_[i].language] <= max_per_language) kept.push_back(i);
+  }
+  std::sort(kept.begin(), kept.end());
+  std::vector<Example> examples;
+  for (const size_t i : kept) examples.push_back(std::move(examples_[i]));
+  examples_ = std::move(examples);
+}
+
+void Evaluation::Encode() {
+  encoded_.resize(examples_.size());
+#pragma omp parallel for schedule(dynamic, 64)
+  for (size_t i = 0; i < examples_.size(); ++i) {
+    encoded_[i] = {tokenizer_->Encode(examples_[i].inputs),
+                   tokenizer_->Encode(examples_[i].targets)};
+    encoded_[i].source.push_back(tokenizer_->eos_id());
+    encoded_[i].target.push_back(tokenizer_->eos_id());
+  }
+}
+
+std::vector<std::vector<size_t>> Evaluation::Batches(int rank, int ranks) const {
+  std::vector<size_t> order(examples_.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return encoded_[a].target.size() < encoded_[b].target.size();
+  });
+  std::vector<std::vector<size_t>> batches;
+  size_t tokens = 0;
+  for (size_t i = static_cast<size_t>(rank); i < order.size(); i += static_cast<size_t>(ranks)) {
+    const Encoded& e = encoded_[order[i]];
+    const size_t size = std::max(e.source.size() / 4, e.target.size());
+    const bool full = !batches.empty() && (tokens + size > static_cast<size_t>(batch_tokens_) ||
+                                           batches.back().size() == kMaxSequences);
+    if (batches.empty() || full) {
+      batches.emplace_back();
+      tokens = 0;
+    }
+    batches.back().push_back(order[i]);
+    tokens += size;
+  }
+  return batches;
+}
+
+absl::Status Evaluation::RunBatch(Context& ctx, T5Model& model, const std::vector<size_t>& numbers,
+                                  LanguageScores& scores) {
+  BatchBuilder builder(limits_);
+  for (const size_t i : numbers) builder.Append(encoded_[i].source, encoded_[i].target, i, 0);
+  const Batch batch = builder.Take();
+  const TokenLosses losses = model.Evaluate(ctx, batch);
+  const auto answers = GreedyDecode(ctx, model, batch, max_new_tokens_);
+  for (size_t k = 0; k < numbers.size(); ++k) {
+    const Example& example = examples_[numbers[k]];
+    const int32_t begin = batch.target_offsets[k], end = batch.target_offsets[k + 1];
+    const double nll = std::accumulate(losses.nll.begin() + begin, losses.nll.begin() + end, 0.0);
+    scores.AddLoss(example.language, end - begin, nll);
+    // Rows of the vocabulary beyond the tokenizer's pieces stand for no text.
+    std::vector<int32_t> ids = answers[k];
+    std::erase_if(ids, [&](int32_t id) { return id >= tokenizer_->vocab_size(); });
+    ASSIGN_OR_RETURN(std::string answer, tokenizer_->Decode(ids));
+    scores.AddAnswer(example.language, answer, example.targets, baseline_.Answer(example.language));
+    answers_.push_back({&example, std::move(answer)});
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<LanguageScores> Evaluation::Run(Context& ctx, T5Model& model, Communicator& world,
+                                               StopSignal* stop) {
+  std::vector<std::string> languages;
+  for (const Example& example : examples_) languages.push_back(example.language);
+  LanguageScores scores(std::move(languages));
+  answers_.clear();
+  bool cancelled = false;
+  absl::Status status;
+  for (const std::vector<size_t>& numbers : Batches(world.rank(), world.size())) {
+    cancelled = stop != nullptr && stop->Requested();
+    if (cancelled || !status.ok()) break;
+    status = RunBatch(ctx, model, numbers, scores);
+  }
+  std::vector<double> sums = scores.Sums();
+  sums.push_back(cancelled ? 1 : 0);
+  sums.push_back(status.ok() ? 0 : 1);
+  const View view{sums.data(), Shape{static_cast<int64_t>(sums.size())}, DType::kF64};
+  world.AllReduce(ctx, view, Reduce::kSum).Wait();
+  if (sums.back() > 0) {
+    return status.ok() ? absl::InternalError("the evaluation failed on another rank") : status;
+  }
+  sums.pop_back();
+  if (sums.back() > 0) return absl::CancelledError("a stop was asked for during evaluation");
+  sums.pop_back();
+  scores.SetSums(sums);
+  return scores;
+}
+
+}  // namespace frond

@@ -1,0 +1,69 @@
+// Loss, exact match and chrF per language on held-out rows.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "configs/train.pb.h"
+#include "data/batch_builder.h"
+#include "data/example.h"
+#include "data/tokenizer.h"
+#include "dist/communicator.h"
+#include "eval/language_scores.h"
+#include "launch/stop_signal.h"
+#include "models/t5/t5_model.h"
+
+namespace frond {
+
+// One answered row, for people to look at.
+struct AnsweredExample {
+  const Example* example;  // owned by the evaluation
+  std::string answer;
+};
+
+class Evaluation {
+ public:
+  // Reads the rows of config.eval.source: all, or the first max_examples_per_language of every
+  // language in an order drawn from the seed. Long rows are truncated to the training limits.
+  static absl::StatusOr<std::unique_ptr<Evaluation>> Open(
+      const config::TrainConfig& config, std::shared_ptr<const Tokenizer> tokenizer);
+
+  // Counts the targets of the training sources, so that scores come with the baseline "always
+  // answer with the language's most frequent training target".
+  absl::Status ReadBaseline(const config::TrainConfig& config);
+
+  // Every rank takes its share of the rows; the scores are the same on all. Answers with greedy
+  // decoding. Cancelled when `stop` (may be null) asks on any rank. Collective over `world`.
+  absl::StatusOr<LanguageScores> Run(Context& ctx, T5Model& model, Communicator& world,
+                                     StopSignal* stop);
+
+  const std::vector<Example>& examples() const { return examples_; }
+  // Of the last Run, this rank's share.
+  const std::vector<AnsweredExample>& answers() const { return answers_; }
+
+ private:
+  struct Encoded {
+    std::vector<int32_t> source, target;
+  };
+  Evaluation(const config::TrainConfig& config, std::shared_ptr<const Tokenizer> tokenizer);
+  void KeepSomePerLanguage(int32_t max_per_language, uint64_t seed);
+  void Encode();
+  // Numbers of this rank's examples, cut into batches of similar lengths.
+  std::vector<std::vector<size_t>> Batches(int rank, int ranks) const;
+  absl::Status RunBatch(Context& ctx, T5Model& model, const std::vector<size_t>& numbers,
+                        LanguageScores& scores);
+
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  SideLengths limits_;
+  int32_t max_new_tokens_;
+  int32_t batch_tokens_;
+  std::vector<Example> examples_;
+  std::vector<Encoded> encoded_;
+  MostFrequentTarget baseline_;
+  std::vector<AnsweredExample> answers_;
+};
+
+}  // namespace frond

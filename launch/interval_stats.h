@@ -1,0 +1,33 @@
+// What is averaged between two report lines: overall and per language.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "checkpoint/train_state.h"
+
+namespace frond {
+
+// Sums over the steps since the last report, the same on every rank. They travel with the
+// checkpoint, so that a run that was killed reports the same lines as one that was not.
+struct IntervalStats {
+  explicit IntervalStats(size_t languages) : language_nll(languages), language_tokens(languages) {}
+
+  int64_t steps = 0;
+  double loss = 0;       // of the step, z-loss apart; summed over steps
+  double z_loss = 0;     // the auxiliary term
+  double grad_norm = 0;  // before clipping; summed over steps
+  int64_t examples = 0;
+  int64_t source_tokens = 0;
+  int64_t target_tokens = 0;
+  std::vector<double> language_nll;     // by language index, summed over target tokens
+  std::vector<double> language_tokens;  // target tokens
+
+  void Reset();
+  // Moves the sums into and out of a checkpoint's state.
+  void Save(TrainState& state) const;
+  void Load(const TrainState& state);
+};
+
+}  // namespace frond

@@ -1,0 +1,38 @@
+// One run's checkpoints: the model as a Hugging Face folder, the optimizer and where training
+// stands.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "checkpoint/checkpoint_store.h"
+#include "checkpoint/train_state.h"
+#include "models/t5/t5_model.h"
+#include "optim/optimizer.h"
+
+namespace frond {
+
+// Files that make a checkpoint folder complete for others' tools.
+struct CarriedFiles {
+  std::string tokenizer;     // a SentencePiece file; becomes spiece.model
+  std::string model_folder;  // where tokenizer and generation files are taken from; may be empty
+};
+
+// Writes model, optimizer and state into `folder`. Not collective: rank 0 calls it.
+absl::StatusOr<std::vector<FileRecord>> WriteRunCheckpoint(const std::string& folder,
+                                                           const T5Model& model,
+                                                           Optimizer& optimizer,
+                                                           const TrainState& state,
+                                                           const CarriedFiles& carried);
+
+// Fills masters, optimizer and state from a checkpoint folder. The model's parameters must be
+// allocated, the optimizer registered.
+absl::Status ReadRunCheckpoint(Context& ctx, const std::string& folder, T5Model& model,
+                               Optimizer& optimizer, TrainState& state);
+
+}  // namespace frond

@@ -1,0 +1,212 @@
+#include "launch/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/base/status_macros.h"
+#include "launch/agree.h"
+#include "optim/clipping.h"
+
+namespace frond {
+namespace {
+
+// Layout of the sums that ranks add up once per step.
+enum SumIndex : size_t { kLoss, kZLoss, kStop, kLanguages };
+
+void AllReduceSum(Context& ctx, Communicator& group, std::vector<double>& values) {
+  const View view{values.data(), Shape{static_cast<int64_t>(values.size())}, DType::kF64};
+  group.AllReduce(ctx, view, Reduce::kSum).Wait();
+}
+
+}  // namespace
+
+Trainer::Trainer(const config::TrainConfig& config, Communicator& world, StopSignal* stop)
+    : config_(config), world_(world), stop_(stop), ctx_(memory_) {}
+
+absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const config::TrainConfig& config,
+                                                         Communicator& world, StopSignal* stop) {
+  std::unique_ptr<Trainer> trainer(new Trainer(config, world, stop));
+  RETURN_IF_ERROR(trainer->SetUp());
+  return trainer;
+}
+
+std::vector<double> Trainer::RunPasses(const StepPlan& plan) {
+  const size_t languages = data_->languages().size();
+  std::vector<double> sums(kLanguages + 2 * languages);
+  const double z_coefficient = config_.loss().z_loss();
+  for (size_t b = 0; b < plan.batches.size(); ++b) {
+    const Batch& batch = plan.batches[b];
+    if (batch.num_examples() == 0) continue;
+    const std::vector<double>& weights = plan.token_weights[b];
+    const TokenLosses losses = model_->ForwardBackward(
+        ctx_, batch,
+        {.token_weights = weights, .z_loss = z_coefficient, .dropout = config_.model().dropout()},
+        *grads_);
+    for (int64_t e = 0; e < batch.num_examples(); ++e) {
+      const auto language = static_cast<size_t>(data_->language_of_leaf()[batch.leaf[e]]);
+      for (int32_t t = batch.target_offsets[e]; t < batch.target_offsets[e + 1]; ++t) {
+        sums[kLoss] += weights[t] * losses.nll[t];
+        sums[kZLoss] += weights[t] * z_coefficient * losses.log_z[t] * losses.log_z[t];
+        sums[kLanguages + language] += losses.nll[t];
+        sums[kLanguages + languages + language] += 1;
+      }
+    }
+  }
+  if (stop_ != nullptr && stop_->Requested()) sums[kStop] = 1;
+  AllReduceSum(ctx_, world_, sums);
+  return sums;
+}
+
+std::string Trainer::LanguageMix(const StepPlan& plan) const {
+  std::map<std::string, int64_t> counts;
+  for (const Batch& batch : plan.batches) {
+    for (const int32_t leaf : batch.leaf) {
+      ++counts[data_->languages()[data_->language_of_leaf()[leaf]]];
+    }
+  }
+  std::string text;
+  for (const auto& [language, count] : counts) absl::StrAppend(&text, " ", language, ":", count);
+  return text;
+}
+
+absl::Status Trainer::Step() {
+  const StepPlan plan = data_->NextStep(mesh_->data().rank(), mesh_->data().size());
+  ctx_.rng = {.seed = config_.seed(), .step = static_cast<uint64_t>(state_.step)};
+  grads_->StartStep(ctx_);
+  const std::vector<double> sums = RunPasses(plan);
+  if (!std::isfinite(sums[kLoss]) || !std::isfinite(sums[kZLoss])) {
+    return absl::InternalError(absl::StrCat(
+        "the loss of step ", state_.step + 1, " is ", sums[kLoss], "; the batch of rank ",
+        world_.rank(), " holds", LanguageMix(plan), "; the last checkpoint is from step ",
+        std::max<int64_t>(last_saved_step_, 0)));
+  }
+  const absl::StatusOr<double> norm = grads_->Finish(ctx_, mesh_->data());
+  if (!norm.ok()) {
+    return absl::Status(
+        norm.status().code(),
+        absl::StrCat("step ", state_.step + 1, ": ", std::string(norm.status().message()),
+                     "; the batch of rank ", world_.rank(), " holds", LanguageMix(plan)));
+  }
+  RETURN_IF_ERROR(UpdateParameters(*norm));
+  CountStep(plan, sums, *norm);
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::UpdateParameters(double gradient_norm) {
+  const StepInfo info = {
+      .step = state_.step,
+      .learning_rate = LearningRate(schedule_, state_.step),
+      .gradient_scale = ClipScale(gradient_norm, config_.optimizer().clip_global_norm())};
+  {
+    const ProfileScope scope(ctx_.profiler(), "optimizer");
+    for (const auto& param : model_->params().params()) {
+      optimizer_->Update(ctx_, *param, grads_->Grad(*param), info);
+    }
+  }
+  model_->params().PrepareCompute(ctx_, /*for_training=*/true);
+  return absl::OkStatus();
+}
+
+void Trainer::CountStep(const StepPlan& plan, const std::vector<double>& sums,
+                        double gradient_norm) {
+  ++state_.step;
+  state_.stream_window = static_cast<int64_t>(plan.next.window);
+  state_.stream_row = static_cast<int64_t>(plan.next.row);
+  const auto examples = static_cast<int64_t>(plan.lengths.size());
+  state_.examples += examples;
+  state_.source_tokens += plan.source_tokens;
+  state_.target_tokens += plan.target_tokens;
+
+  ++interval_.steps;
+  interval_.loss += sums[kLoss];
+  interval_.z_loss += sums[kZLoss];
+  interval_.grad_norm += gradient_norm;
+  interval_.examples += examples;
+  interval_.source_tokens += plan.source_tokens;
+  interval_.target_tokens += plan.target_tokens;
+  const size_t languages = interval_.language_nll.size();
+  for (size_t i = 0; i < languages; ++i) {
+    interval_.language_nll[i] += sums[kLanguages + i];
+    interval_.language_tokens[i] += sums[kLanguages + languages + i];
+  }
+  if (sums[kStop] > 0) stop_agreed_ = true;
+  last_step_flops_ = 0;
+  for (const SideLengths& lengths : plan.lengths) {
+    last_step_flops_ += 3 * T5ForwardFlops(model_->config(), lengths.source, lengths.target);
+  }
+}
+
+absl::Status Trainer::Run() {
+  if (report_ != nullptr) report_->Start(state_);
+  while (state_.step < config_.steps() && !stop_agreed_) {
+    RETURN_IF_ERROR(Step());
+    RETURN_IF_ERROR(AfterStep());
+  }
+  if (last_saved_step_ != state_.step) RETURN_IF_ERROR(Save());
+  if (report_ != nullptr) report_->Finish(state_, stop_agreed_);
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::AfterStep() {
+  const auto due = [&](int64_t every) { return every > 0 && state_.step % every == 0; };
+  const bool is_last = state_.step == config_.steps();
+  absl::Status reported;
+  if (due(config_.report().every_steps()) || is_last) {
+    if (report_ != nullptr) {
+      reported =
+          report_->ReportInterval(state_, interval_, LearningRate(schedule_, state_.step - 1));
+    }
+    interval_.Reset();
+  }
+  if (report_ != nullptr) report_->CountWork(state_, last_step_flops_, memory_);
+  RETURN_IF_ERROR(AgreeOnStatus(world_, reported));
+  if (evaluation_ != nullptr && due(config_.eval().every_steps()) && !stop_agreed_) {
+    RETURN_IF_ERROR(EvaluateNow());
+  }
+  if (due(config_.checkpoint().every_steps())) return Save();
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::EvaluateNow() {
+  const absl::StatusOr<LanguageScores> scores = evaluation_->Run(ctx_, *model_, world_, stop_);
+  if (!scores.ok()) {
+    // A stop that came in the middle: the evaluation is given up, the run is saved.
+    if (!absl::IsCancelled(scores.status())) return scores.status();
+    stop_agreed_ = true;
+    return absl::OkStatus();
+  }
+  absl::Status status;
+  if (report_ != nullptr) status = report_->ReportEvaluation(state_, *scores);
+  return AgreeOnStatus(world_, status);
+}
+
+absl::Status Trainer::Save() {
+  absl::Status status;
+  if (world_.rank() == 0) {
+    interval_.Save(state_);
+    status = report_ != nullptr ? report_->Sync() : absl::OkStatus();
+    if (status.ok()) {
+      const CarriedFiles carried = {.tokenizer = tokenizer_->name(),
+                                    .model_folder = config_.model().path()};
+      status =
+          store_
+              ->Save(state_.step,
+                     [&](const std::string& folder) {
+                       return WriteRunCheckpoint(folder, *model_, *optimizer_, state_, carried);
+                     })
+              .status();
+    }
+    state_.counters.clear();
+    state_.values.clear();
+    if (status.ok() && report_ != nullptr) report_->ReportSaved(store_->PathOf(state_.step));
+  }
+  RETURN_IF_ERROR(AgreeOnStatus(world_, status));
+  last_saved_step_ = state_.step;
+  return absl::OkStatus();
+}
+
+}  // namespace frond

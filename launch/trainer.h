@@ -1,0 +1,97 @@
+// One training run: from a config to checkpoints, with automatic resume.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "checkpoint/work_folder_lock.h"
+#include "configs/train.pb.h"
+#include "core/tensor/profiler.h"
+#include "dist/keep_grads.h"
+#include "dist/process_mesh.h"
+#include "launch/evaluation.h"
+#include "launch/interval_stats.h"
+#include "launch/run_checkpoint.h"
+#include "launch/stop_signal.h"
+#include "launch/trainer_report.h"
+#include "launch/training_data.h"
+#include "optim/schedule.h"
+
+namespace frond {
+
+class Trainer {
+ public:
+  // Builds every part; each is made by its own module. `config` is resolved and validated. Errors
+  // are agreed on by all ranks. `stop` may be null (then signals are not looked at) and outlives
+  // the trainer. Collective over `world`, which outlives the trainer.
+  static absl::StatusOr<std::unique_ptr<Trainer>> Create(const config::TrainConfig& config,
+                                                         Communicator& world, StopSignal* stop);
+
+  // Trains to config.steps, or until a stop was asked for. Saves, evaluates and reports on the way.
+  // Collective.
+  absl::Status Run();
+
+  // One optimizer step without saving or reporting. Collective.
+  absl::Status Step();
+
+  // For benchmarks and tests.
+  Context& context() { return ctx_; }
+  Profiler& profiler() { return profiler_; }
+  CpuAllocator& memory() { return memory_; }
+  T5Model& model() { return *model_; }
+  TrainingData& data() { return *data_; }
+  const TrainState& state() const { return state_; }
+  const IntervalStats& interval() const { return interval_; }
+  // Exact FLOPs of the last step's forward and backward on all ranks.
+  double last_step_flops() const { return last_step_flops_; }
+  bool stopped_early() const { return stop_agreed_; }
+
+ private:
+  Trainer(const config::TrainConfig& config, Communicator& world, StopSignal* stop);
+
+  absl::Status SetUp();
+  absl::Status SetUpWorkFolder();
+  absl::Status SetUpModel();
+  absl::Status Resume();
+  absl::Status CheckResumable(const TrainState& saved) const;
+  absl::Status SetUpReport();
+  RunTable MakeRunTable() const;
+
+  // The step's passes; returns the per-step sums [loss, z-loss, stop, nll by language, tokens by
+  // language].
+  std::vector<double> RunPasses(const StepPlan& plan);
+  absl::Status UpdateParameters(double gradient_norm);
+  void CountStep(const StepPlan& plan, const std::vector<double>& sums, double gradient_norm);
+  std::string LanguageMix(const StepPlan& plan) const;
+  absl::Status AfterStep();
+  absl::Status Save();
+  absl::Status EvaluateNow();
+
+  config::TrainConfig config_;
+  Communicator& world_;
+  StopSignal* stop_;
+  Profiler profiler_;
+  CpuAllocator memory_;
+  Context ctx_;
+  std::unique_ptr<ProcessMesh> mesh_;
+  std::unique_ptr<WorkFolderLock> lock_;  // rank 0
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  std::unique_ptr<TrainingData> data_;
+  std::unique_ptr<T5Model> model_;
+  std::unique_ptr<Optimizer> optimizer_;
+  Schedule schedule_;
+  std::unique_ptr<KeepGrads> grads_;
+  std::unique_ptr<CheckpointStore> store_;  // rank 0
+  std::unique_ptr<Evaluation> evaluation_;  // null: no evaluation during training
+  std::unique_ptr<TrainerReport> report_;   // rank 0
+  TrainState state_;
+  IntervalStats interval_{0};
+  double last_step_flops_ = 0;
+  bool stop_agreed_ = false;
+  int64_t last_saved_step_ = -1;
+};
+
+}  // namespace frond

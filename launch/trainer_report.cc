@@ -1,0 +1,184 @@
+#include "launch/trainer_report.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/base/file.h"
+#include "core/base/status_macros.h"
+#include "core/ops/matmul_peak.h"
+
+namespace frond {
+namespace {
+
+double Seconds(std::chrono::steady_clock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+MetricsRecord IntervalRecord(const TrainState& state, const IntervalStats& stats,
+                             double learning_rate, const std::vector<std::string>& languages) {
+  const auto steps = static_cast<double>(stats.steps);
+  MetricsRecord record(state.step);
+  record.AddNumber("loss", stats.loss / steps)
+      .AddNumber("z_loss", stats.z_loss / steps)
+      .AddNumber("grad_norm", stats.grad_norm / steps)
+      .AddNumber("learning_rate", learning_rate)
+      .AddInteger("examples", state.examples)
+      .AddInteger("source_tokens", state.source_tokens)
+      .AddInteger("target_tokens", state.target_tokens)
+      .BeginGroup("languages");
+  for (size_t i = 0; i < languages.size(); ++i) {
+    const double tokens = stats.language_tokens[i];
+    if (tokens == 0) continue;
+    record.BeginGroup(languages[i])
+        .AddNumber("loss", stats.language_nll[i] / tokens)
+        .AddInteger("target_tokens", static_cast<int64_t>(tokens))
+        .AddNumber("share", tokens / static_cast<double>(stats.target_tokens))
+        .EndGroup();
+  }
+  return record.EndGroup();
+}
+
+}  // namespace
+
+TrainerReport::TrainerReport(const Options& options)
+    : options_(options),
+      progress_(std::cerr, Progress::StyleOfStderr(), Progress::ColumnsOfStderr()) {}
+
+absl::StatusOr<std::unique_ptr<TrainerReport>> TrainerReport::Open(Context& ctx,
+                                                                   const Options& options,
+                                                                   const TrainState& state) {
+  std::unique_ptr<TrainerReport> report(new TrainerReport(options));
+  ASSIGN_OR_RETURN(report->metrics_,
+                   MetricsLog::Open(JoinPath(options.work_dir, "metrics.jsonl"), state.step));
+  if (options.tensorboard) {
+    ASSIGN_OR_RETURN(
+        report->tensorboard_,
+        TensorboardWriter::Open(JoinPath(options.work_dir, "tensorboard"), state.step));
+  }
+  report->peak_flops_ = 1e9 * MeasureMatMulPeak(ctx, options.compute) * options.ranks;
+  report->Start(state);
+  return report;
+}
+
+void TrainerReport::PrintTable(const RunTable& table) {
+  std::fputs(FormatRunTable(table).c_str(), stderr);
+}
+
+void TrainerReport::Start(const TrainState& state) {
+  start_ = interval_start_ = Clock::now();
+  at_start_ = at_interval_ = state;
+}
+
+void TrainerReport::CountWork(const TrainState& state, double flops, const CpuAllocator& memory) {
+  interval_flops_ += flops;
+  if (memory_reported_) return;
+  memory_reported_ = true;
+  const MemoryReport report = memory.Report();
+  std::string text = absl::StrFormat("peak memory after step %d: %.2f GB a rank (", state.step,
+                                     static_cast<double>(report.total.peak_bytes) / 1e9);
+  const char* separator = "";
+  for (int kind = 0; kind < kNumMemoryKinds; ++kind) {
+    const int64_t bytes = report.by_kind[kind].peak_bytes;
+    if (bytes == 0) continue;
+    absl::StrAppend(
+        &text, separator,
+        absl::StrFormat("%s %.2f", std::string(MemoryKindName(static_cast<MemoryKind>(kind))),
+                        static_cast<double>(bytes) / 1e9));
+    separator = ", ";
+  }
+  progress_.PrintLine(text + ")");
+}
+
+absl::Status TrainerReport::ReportInterval(const TrainState& state, const IntervalStats& stats,
+                                           double learning_rate) {
+  const MetricsRecord record = IntervalRecord(state, stats, learning_rate, options_.languages);
+  RETURN_IF_ERROR(metrics_->Append(record));
+
+  const Clock::time_point now = Clock::now();
+  const double seconds = std::max(1e-9, Seconds(now - interval_start_));
+  const auto done = static_cast<double>(state.step - at_start_.step);
+  shown_ = {
+      .step = state.step,
+      .total_steps = options_.total_steps,
+      .loss = stats.loss / static_cast<double>(stats.steps),
+      .learning_rate = learning_rate,
+      .examples_per_second = static_cast<double>(state.examples - at_interval_.examples) / seconds,
+      .tokens_per_second =
+          static_cast<double>(state.source_tokens + state.target_tokens -
+                              at_interval_.source_tokens - at_interval_.target_tokens) /
+          seconds,
+      .mfu = interval_flops_ / seconds / peak_flops_,
+      .seconds_left = Seconds(now - start_) / std::max(1.0, done) *
+                      static_cast<double>(options_.total_steps - state.step)};
+  progress_.Update(shown_);
+  if (tensorboard_ != nullptr) {
+    tensorboard_->AddScalar("train/loss", state.step, shown_.loss);
+    tensorboard_->AddScalar("train/grad_norm", state.step,
+                            stats.grad_norm / static_cast<double>(stats.steps));
+    tensorboard_->AddScalar("train/learning_rate", state.step, learning_rate);
+    tensorboard_->AddScalar("speed/examples_per_second", state.step, shown_.examples_per_second);
+    tensorboard_->AddScalar("speed/tokens_per_second", state.step, shown_.tokens_per_second);
+    tensorboard_->AddScalar("speed/mfu", state.step, shown_.mfu);
+    for (size_t i = 0; i < options_.languages.size(); ++i) {
+      if (stats.language_tokens[i] == 0) continue;
+      tensorboard_->AddScalar("loss_by_language/" + options_.languages[i], state.step,
+                              stats.language_nll[i] / stats.language_tokens[i]);
+    }
+    RETURN_IF_ERROR(tensorboard_->Flush());
+  }
+  interval_start_ = now;
+  at_interval_ = state;
+  interval_flops_ = 0;
+  return absl::OkStatus();
+}
+
+absl::Status TrainerReport::ReportEvaluation(const TrainState& state,
+                                             const LanguageScores& scores) {
+  const LanguageScore total = scores.Total();
+  const MacroScore macro = scores.Macro();
+  MetricsRecord record(state.step);
+  record.BeginGroup("eval")
+      .AddNumber("loss", total.ExampleLoss())
+      .AddNumber("exact_match", total.ExactMatch())
+      .AddNumber("chrf", macro.chrf)
+      .BeginGroup("languages");
+  for (const std::string& language : scores.languages()) {
+    const LanguageScore& score = scores.score(language);
+    record.BeginGroup(language)
+        .AddNumber("loss", score.ExampleLoss())
+        .AddNumber("exact_match", score.ExactMatch())
+        .AddNumber("chrf", score.chrf.Score())
+        .EndGroup();
+  }
+  record.EndGroup().EndGroup();
+  RETURN_IF_ERROR(metrics_->Append(record));
+  progress_.PrintLine(absl::StrFormat(
+      "evaluation at step %d: loss %.4f, exact match %.1f%%, chrF %.1f (mean of %d languages)",
+      state.step, total.ExampleLoss(), 100 * total.ExactMatch(), macro.chrf, macro.languages));
+  if (tensorboard_ == nullptr) return absl::OkStatus();
+  tensorboard_->AddScalar("eval/loss", state.step, total.ExampleLoss());
+  tensorboard_->AddScalar("eval/exact_match", state.step, total.ExactMatch());
+  tensorboard_->AddScalar("eval/chrf", state.step, macro.chrf);
+  return tensorboard_->Flush();
+}
+
+void TrainerReport::ReportSaved(const std::string& path) { progress_.PrintLine("saved " + path); }
+
+absl::Status TrainerReport::Sync() {
+  if (tensorboard_ != nullptr) RETURN_IF_ERROR(tensorboard_->Flush());
+  return metrics_->Sync();
+}
+
+void TrainerReport::Finish(const TrainState& state, bool stopped_early) {
+  const double seconds = Seconds(Clock::now() - start_);
+  progress_.PrintLine(
+      absl::StrFormat("%s after step %d of %d: %d examples, %d target tokens in %.0f s",
+                      stopped_early ? "stopped on a signal" : "done", state.step,
+                      options_.total_steps, state.examples, state.target_tokens, seconds));
+}
+
+}  // namespace frond

@@ -1,0 +1,68 @@
+// What people see of a run: the table before step 1, the progress line, metrics.jsonl, TensorBoard.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "checkpoint/train_state.h"
+#include "eval/language_scores.h"
+#include "launch/interval_stats.h"
+#include "launch/metrics_log.h"
+#include "launch/progress.h"
+#include "launch/run_table.h"
+#include "launch/tensorboard_writer.h"
+
+namespace frond {
+
+class Context;
+
+// Rank 0's. metrics.jsonl holds numbers of the run only, no clock; speeds go to the terminal and
+// TensorBoard.
+class TrainerReport {
+ public:
+  struct Options {
+    std::string work_dir;
+    int64_t total_steps = 0;
+    bool tensorboard = true;
+    DType compute = DType::kF32;
+    int ranks = 1;
+    std::vector<std::string> languages;
+  };
+  // Continues the run's files after `state.step`. Measures the matmul peak that MFU refers to.
+  static absl::StatusOr<std::unique_ptr<TrainerReport>> Open(Context& ctx, const Options& options,
+                                                             const TrainState& state);
+
+  void PrintTable(const RunTable& table);
+  void Start(const TrainState& state);
+  // After every step: feeds the speeds. `flops` are the step's, of all ranks.
+  void CountWork(const TrainState& state, double flops, const CpuAllocator& memory);
+  absl::Status ReportInterval(const TrainState& state, const IntervalStats& stats,
+                              double learning_rate);
+  absl::Status ReportEvaluation(const TrainState& state, const LanguageScores& scores);
+  void ReportSaved(const std::string& path);
+  // metrics.jsonl and event files are on the disk when this returns.
+  absl::Status Sync();
+  void Finish(const TrainState& state, bool stopped_early);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  explicit TrainerReport(const Options& options);
+
+  Options options_;
+  double peak_flops_ = 0;  // per second, all ranks
+  std::unique_ptr<MetricsLog> metrics_;
+  std::unique_ptr<TensorboardWriter> tensorboard_;
+  Progress progress_;
+  ProgressState shown_;
+  // Since the last interval, for speeds; since the start, for the time left.
+  Clock::time_point start_, interval_start_;
+  TrainState at_start_, at_interval_;
+  double interval_flops_ = 0;
+  bool memory_reported_ = false;
+};
+
+}  // namespace frond

@@ -1,0 +1,161 @@
+// Building a trainer's parts, resuming, and the table before the first step.
+#include <omp.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "configs/config_reader.h"
+#include "configs/train_defaults.h"
+#include "core/base/file.h"
+#include "core/base/hash.h"
+#include "core/base/log.h"
+#include "core/base/status_macros.h"
+#include "launch/agree.h"
+#include "launch/cpu_threads.h"
+#include "launch/model_builder.h"
+#include "launch/optimizer_builder.h"
+#include "launch/trainer.h"
+
+namespace frond {
+
+absl::Status Trainer::SetUp() {
+  ASSIGN_OR_RETURN(mesh_,
+                   ProcessMesh::Create(world_, config_.mesh().data(), config_.mesh().tensor()));
+  omp_set_num_threads(ThreadsPerRank(config_.threads(), world_));
+  RETURN_IF_ERROR(AgreeOnStatus(world_, SetUpWorkFolder()));
+  RETURN_IF_ERROR(AgreeOnStatus(world_, SetUpModel()));
+  RETURN_IF_ERROR(Resume());
+  RETURN_IF_ERROR(AgreeOnStatus(world_, SetUpReport()));
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::SetUpWorkFolder() {
+  if (world_.rank() != 0) return absl::OkStatus();
+  RETURN_IF_ERROR(CreateDirectories(config_.work_dir()));
+  ASSIGN_OR_RETURN(lock_, WorkFolderLock::Acquire(config_.work_dir()));
+  store_ = std::make_unique<CheckpointStore>(config_.work_dir(), config_.checkpoint().keep_last());
+  return WriteFileAtomically(JoinPath(config_.work_dir(), "config.textproto"),
+                             ConfigToText(config_));
+}
+
+absl::Status Trainer::SetUpModel() {
+  ASSIGN_OR_RETURN(tokenizer_, LoadTokenizer(config_));
+  ASSIGN_OR_RETURN(const T5Config t5, ResolveT5Config(config_.model(), *tokenizer_));
+  ASSIGN_OR_RETURN(data_, TrainingData::Open(config_, *tokenizer_, omp_get_max_threads()));
+  interval_ = IntervalStats(data_->languages().size());
+  if (config_.eval().every_steps() > 0) {
+    ASSIGN_OR_RETURN(evaluation_, Evaluation::Open(config_, tokenizer_));
+  }
+  ASSIGN_OR_RETURN(schedule_, BuildSchedule(config_.schedule(), config_.steps()));
+  ASSIGN_OR_RETURN(model_, BuildModel(ctx_, config_.model(), t5, config_.seed()));
+  ASSIGN_OR_RETURN(optimizer_, BuildOptimizer(config_.optimizer(), 0));
+  optimizer_->Register(ctx_, model_->params());
+  grads_ = std::make_unique<KeepGrads>(ctx_, model_->params());
+  return absl::OkStatus();
+}
+
+// The newest checkpoint is found and verified by rank 0; all ranks read it.
+absl::Status Trainer::Resume() {
+  state_.seed = config_.seed();
+  state_.manifest_hash = HashToHex(data_->mixture().manifest_hash());
+  state_.config_hash = HashToHex(DataOrderHash(config_));
+  std::string path;
+  absl::Status status;
+  if (world_.rank() == 0 && config_.checkpoint().resume()) {
+    status = store_->Recover();
+    absl::StatusOr<NewestCheckpoint> newest = store_->NewestValid();
+    if (status.ok()) status = newest.status();
+    if (newest.ok()) {
+      for (const std::string& warning : newest->warnings) LOG(WARNING) << warning;
+      if (newest->found.has_value()) path = newest->found->path;
+    }
+  }
+  RETURN_IF_ERROR(AgreeOnStatus(world_, status));
+  path = world_.AllGatherBytes(path)[0];
+  if (!path.empty()) {
+    TrainState saved;
+    status = ReadRunCheckpoint(ctx_, path, *model_, *optimizer_, saved);
+    if (status.ok()) status = CheckResumable(saved);
+    RETURN_IF_ERROR(AgreeOnStatus(world_, status));
+    interval_.Load(saved);
+    saved.counters.clear();
+    saved.values.clear();
+    state_ = saved;
+    data_->Seek({.window = static_cast<uint64_t>(saved.stream_window),
+                 .row = static_cast<uint64_t>(saved.stream_row)});
+    last_saved_step_ = state_.step;
+    LOG(INFO) << "Resuming from " << path;
+  }
+  model_->params().PrepareCompute(ctx_, /*for_training=*/true);
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::CheckResumable(const TrainState& saved) const {
+  if (saved.manifest_hash != state_.manifest_hash) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the checkpoints in ", config_.work_dir(), " were trained on another mixture (",
+        saved.manifest_hash, ", now ", state_.manifest_hash,
+        "); use another work_dir, or put the sources back as they were"));
+  }
+  if (saved.config_hash != state_.config_hash) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the checkpoints in ", config_.work_dir(),
+                     " were made with another seed, row lengths, packing, window or rows per step; "
+                     "use another work_dir or the old values"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::SetUpReport() {
+  if (world_.rank() != 0) return absl::OkStatus();
+  const TrainerReport::Options options = {
+      .work_dir = config_.work_dir(),
+      .total_steps = config_.steps(),
+      .tensorboard = config_.report().tensorboard(),
+      .compute = ResolveT5Options(config_.model()).compute,
+      .ranks = world_.size(),
+      .languages = data_->languages(),
+  };
+  ASSIGN_OR_RETURN(report_, TrainerReport::Open(ctx_, options, state_));
+  report_->PrintTable(MakeRunTable());
+  return absl::OkStatus();
+}
+
+RunTable Trainer::MakeRunTable() const {
+  RunTable table;
+  const T5Config& t5 = model_->config();
+  table.facts = {
+      {"work folder", config_.work_dir()},
+      {"model", absl::StrCat(t5.model_type, ", ", t5.num_layers, "+", t5.num_decoder_layers,
+                             " layers, d_model ", t5.d_model, ", vocabulary ", t5.vocab_size,
+                             config_.model().path().empty() ? ", fresh" : ", from ",
+                             config_.model().path())},
+      {"compute", std::string(DTypeName(ResolveT5Options(config_.model()).compute))},
+      {"mesh", absl::StrCat("data ", mesh_->data().size(), " x tensor ", mesh_->tensor().size(),
+                            ", ", omp_get_max_threads(), " threads a rank")},
+      {"step", absl::StrCat(config_.batch().rows(), " rows of ", config_.data().source_length(),
+                            " / ", config_.data().target_length(), " tokens, ",
+                            config_.batch().micro_batches(), " micro-batches a rank")},
+      {"steps", absl::StrCat(config_.steps(), state_.step > 0 ? ", resumed at " : "",
+                             state_.step > 0 ? absl::StrCat(state_.step) : "")},
+  };
+  int64_t embedding = 0, other = 0;
+  for (const auto& param : model_->params().params()) {
+    (param->spec.use == ParamUse::kVector || param->spec.shape.dim(0) != t5.vocab_size
+         ? other
+         : embedding) += param->spec.shape.num_elements();
+  }
+  table.parameters = {{"embedding and head", embedding}, {"layers", other}};
+  const MemoryReport memory = memory_.Report();
+  for (int kind = 0; kind < kNumMemoryKinds; ++kind) {
+    const int64_t bytes = memory.by_kind[kind].live_bytes;
+    if (bytes > 0) {
+      table.memory.push_back({std::string(MemoryKindName(static_cast<MemoryKind>(kind))), bytes});
+    }
+  }
+  data_->Describe(config_.steps(), table);
+  return table;
+}
+
+}  // namespace frond

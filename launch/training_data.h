@@ -1,0 +1,90 @@
+// From the sources of a config to the micro-batches of a step: tokenised caches, mixture, packing,
+// shares.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "configs/train.pb.h"
+#include "data/batch_builder.h"
+#include "data/token_cache.h"
+#include "data/tokenizer.h"
+#include "mixtures/mixture.h"
+#include "mixtures/row_stream.h"
+
+namespace frond {
+
+// One rank's part of one optimizer step.
+struct StepPlan {
+  std::vector<Batch> batches;  // one per micro-batch; some may be empty
+  std::vector<std::vector<double>>
+      token_weights;                 // per batch, per target token: sums to 1 over all ranks
+  std::vector<SideLengths> lengths;  // of all examples of the step, all ranks
+  int64_t source_tokens = 0;         // all ranks
+  int64_t target_tokens = 0;
+  StreamPosition next;  // behind the step's rows
+};
+
+class TrainingData {
+ public:
+  // Opens (or builds) the caches. Every rank may call it at once: one builds, the others wait.
+  // `threads` tokenise.
+  static absl::StatusOr<std::unique_ptr<TrainingData>> Open(const config::TrainConfig& config,
+                                                            const Tokenizer& tokenizer,
+                                                            int threads);
+
+  // The step whose rows begin at the stream's position, as seen by `rank` of `ranks`; moves the
+  // position on. A pure function of the position: all ranks plan the whole step and take their
+  // share.
+  StepPlan NextStep(int rank, int ranks);
+
+  StreamPosition position() const { return rows_->position(); }
+  void Seek(const StreamPosition& position) { rows_->Seek(position); }
+
+  const Mixture& mixture() const { return *mixture_; }
+  const RowStream& rows() const { return *rows_; }
+  // Leaf -> index into languages().
+  const std::vector<int32_t>& language_of_leaf() const { return language_of_leaf_; }
+  const std::vector<std::string>& languages() const { return languages_; }  // sorted
+  // Of everything taken by this rank so far.
+  const TruncationCount& truncation() const { return builder_.truncation(); }
+
+ private:
+  explicit TrainingData(const config::TrainConfig& config);
+  // The cache and the example number that a stream example stands for.
+  struct Located {
+    const TokenCache* cache;
+    int64_t example;
+  };
+  Located Locate(const StreamExample& example) const;
+  SideLengths LengthsOf(const StreamExample& example) const;
+  void AddWeights(const Batch& batch, double normalizer, StepPlan& plan) const;
+
+  int rows_per_step_;
+  int micro_batches_;
+  bool per_example_;
+  SideLengths limits_;
+  std::vector<std::shared_ptr<const TokenCache>> caches_;  // one per source
+  struct LeafPlace {
+    int32_t source;
+    int32_t language;  // in the source's cache
+  };
+  std::vector<LeafPlace> leaves_;
+  std::vector<std::string> languages_;
+  std::vector<int32_t> language_of_leaf_;
+  std::unique_ptr<Mixture> mixture_;
+  std::unique_ptr<RowStream> rows_;
+  BatchBuilder builder_;
+};
+
+// Where a config's sources are found and how their rows are read.
+absl::StatusOr<std::shared_ptr<const TokenCache>> OpenSource(const config::Source& source,
+                                                             const std::string& cache_dir,
+                                                             const Tokenizer& tokenizer,
+                                                             int threads);
+JsonlOptions JsonlOptionsOf(const config::Source& source);
+
+}  // namespace frond
