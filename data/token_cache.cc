@@ -16,6 +16,7 @@
 #include "core/base/check.h"
 #include "core/base/hash.h"
 #include "core/base/log.h"
+#include "core/base/philox.h"
 #include "core/base/status_macros.h"
 #include "data/token_cache_builder.h"
 #include "data/token_cache_format.h"
@@ -216,6 +217,9 @@ absl::StatusOr<std::shared_ptr<TokenCache>> TokenCache::Open(const std::string& 
     }
   }
   cache->key_ = key;
+  for (const token_cache_internal::Section& part : trailer.sections) {
+    cache->content_hash_ = MixBits(cache->content_hash_ ^ part.checksum);
+  }
   cache->num_examples_ = static_cast<int64_t>(trailer.num_examples);
   const absl::string_view ids = section(token_cache_internal::kIds);
   cache->ids_ = {reinterpret_cast<const int32_t*>(ids.data()), ids.size() / sizeof(int32_t)};

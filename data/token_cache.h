@@ -73,6 +73,9 @@ class TokenCache {
   const std::vector<std::string>& files() const { return files_; }
   // Names this content: equal keys hold equal examples in equal order.
   uint64_t key() const { return key_; }
+  // Of the examples themselves (ids, languages, names): the same wherever and whenever the files
+  // lie.
+  uint64_t content_hash() const { return content_hash_; }
 
  private:
   TokenCache() = default;
@@ -85,6 +88,7 @@ class TokenCache {
   std::string name_;
   std::vector<std::string> files_;
   uint64_t key_ = 0;
+  uint64_t content_hash_ = 0;
   std::unique_ptr<MappedFile> file_;
   int64_t num_examples_ = 0;
   std::span<const int32_t> ids_;

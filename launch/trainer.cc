@@ -25,7 +25,7 @@ void AllReduceSum(Context& ctx, Communicator& group, std::vector<double>& values
 }  // namespace
 
 Trainer::Trainer(const config::TrainConfig& config, Communicator& world, StopSignal* stop)
-    : config_(config), world_(world), stop_(stop), ctx_(memory_) {}
+    : config_(config), world_(world), stop_(stop), ctx_(memory_, &profiler_) {}
 
 absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const config::TrainConfig& config,
                                                          Communicator& world, StopSignal* stop) {

@@ -1,0 +1,208 @@
+// frond eval: loss, exact match and chrF per language of a run's newest checkpoint, or of any model
+// folder.
+#include <omp.h>
+
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "checkpoint/checkpoint_store.h"
+#include "core/base/file.h"
+#include "core/base/log.h"
+#include "core/base/status_macros.h"
+#include "launch/agree.h"
+#include "launch/command.h"
+#include "launch/config_flags.h"
+#include "launch/cpu_threads.h"
+#include "launch/evaluation.h"
+#include "launch/model_builder.h"
+#include "models/t5/t5_folder.h"
+
+namespace frond {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// The folder to evaluate; empty: a fresh model of the config.
+absl::StatusOr<std::string> ModelFolder(const Flags& flags, const config::TrainConfig& config) {
+  if (flags.Has("untrained")) return std::string();
+  if (flags.Has("model")) return flags.Get("model");
+  CheckpointStore store(config.work_dir(), config.checkpoint().keep_last());
+  ASSIGN_OR_RETURN(const NewestCheckpoint newest, store.NewestValid());
+  for (const std::string& warning : newest.warnings) LOG(WARNING) << warning;
+  if (!newest.found.has_value()) {
+    return absl::NotFoundError(
+        absl::StrCat("no checkpoint in ", config.work_dir(), "; name a model with --model"));
+  }
+  return newest.found->path;
+}
+
+// Scores of the languages of one script, every language counting the same.
+struct Group {
+  int64_t languages = 0;
+  double exact_match = 0, chrf = 0, baseline_exact_match = 0, baseline_chrf = 0;
+};
+
+std::map<std::string, Group> GroupByScript(const std::vector<Example>& examples,
+                                           const LanguageScores& scores) {
+  std::map<std::string, std::string> script_of;
+  for (const Example& example : examples) script_of.emplace(example.language, example.script);
+  std::map<std::string, Group> groups;
+  for (const auto& [language, script] : script_of) {
+    const LanguageScore& score = scores.score(language);
+    Group& group = groups[script.empty() ? "?" : script];
+    ++group.languages;
+    group.exact_match += score.ExactMatch();
+    group.chrf += score.chrf.Score();
+    group.baseline_exact_match += score.BaselineExactMatch();
+    group.baseline_chrf += score.baseline_chrf.Score();
+  }
+  for (auto& [script, group] : groups) {
+    const auto n = static_cast<double>(group.languages);
+    for (double* value :
+         {&group.exact_match, &group.chrf, &group.baseline_exact_match, &group.baseline_chrf}) {
+      *value /= n;
+    }
+  }
+  return groups;
+}
+
+void PrintGroups(const std::map<std::string, Group>& groups) {
+  std::printf("\n%-8s %10s   %-23s   %-23s\n", "script", "languages", "exact match (baseline)",
+              "chrF (baseline)");
+  for (const auto& [script, group] : groups) {
+    std::printf("%-8s %10lld   %9.1f%%  (%8.1f%%)   %10.1f  (%9.1f)\n", script.c_str(),
+                static_cast<long long>(group.languages), 100 * group.exact_match,
+                100 * group.baseline_exact_match, group.chrf, group.baseline_chrf);
+  }
+}
+
+// Answers in as many scripts as there are samples, right ones and wrong ones as they come.
+void PrintSamples(const std::vector<AnsweredExample>& answers, int64_t count) {
+  std::set<std::string> scripts;
+  for (int pass = 0; pass < 2 && count > 0; ++pass) {
+    for (size_t i = 0; i < answers.size() && count > 0; ++i) {
+      // A stride through the rows, so that samples are of different tasks.
+      const AnsweredExample& a = answers[(i * 7919) % answers.size()];
+      if (pass == 0 && !scripts.insert(a.example->script).second) continue;
+      std::printf("\n[%s] %s\n  answer:   %s\n  expected: %s\n", a.example->language.c_str(),
+                  a.example->inputs.c_str(), a.answer.c_str(), a.example->targets.c_str());
+      --count;
+    }
+  }
+}
+
+Json ToJson(const LanguageScores& scores, const std::map<std::string, Group>& groups) {
+  const LanguageScore total = scores.Total();
+  const MacroScore macro = scores.Macro();
+  Json json;
+  json["examples"] = total.answers;
+  json["languages"] = macro.languages;
+  json["loss"] = total.ExampleLoss();
+  json["exact_match"] = macro.exact_match;
+  json["chrf"] = macro.chrf;
+  json["exact_match_baseline"] = macro.baseline_exact_match;
+  json["chrf_baseline"] = macro.baseline_chrf;
+  for (const std::string& language : scores.languages()) {
+    const LanguageScore& score = scores.score(language);
+    json["by_language"][language] = {{"examples", score.answers},
+                                     {"loss", score.ExampleLoss()},
+                                     {"exact_match", score.ExactMatch()},
+                                     {"chrf", score.chrf.Score()},
+                                     {"exact_match_baseline", score.BaselineExactMatch()},
+                                     {"chrf_baseline", score.baseline_chrf.Score()}};
+  }
+  for (const auto& [script, group] : groups) {
+    json["by_script"][script] = {{"languages", group.languages},
+                                 {"exact_match", group.exact_match},
+                                 {"chrf", group.chrf},
+                                 {"exact_match_baseline", group.baseline_exact_match},
+                                 {"chrf_baseline", group.baseline_chrf}};
+  }
+  return json;
+}
+
+struct Prepared {
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::unique_ptr<Evaluation> evaluation;
+  std::unique_ptr<T5Model> model;
+};
+
+absl::StatusOr<Prepared> Prepare(Context& ctx, const Flags& flags, config::TrainConfig config,
+                                 const std::string& folder) {
+  if (!folder.empty()) {
+    config.mutable_model()->set_path(folder);
+    if (flags.Has("model") && FindTokenizerFile(folder).ok())
+      config.mutable_data()->clear_tokenizer();
+  }
+  Prepared prepared;
+  ASSIGN_OR_RETURN(prepared.tokenizer, LoadTokenizer(config));
+  ASSIGN_OR_RETURN(const T5Config t5, ResolveT5Config(config.model(), *prepared.tokenizer));
+  ASSIGN_OR_RETURN(prepared.evaluation, Evaluation::Open(config, prepared.tokenizer));
+  RETURN_IF_ERROR(prepared.evaluation->ReadBaseline(config));
+  ASSIGN_OR_RETURN(prepared.model, BuildModel(ctx, config.model(), t5, config.seed()));
+  prepared.model->params().PrepareCompute(ctx, /*for_training=*/false);
+  return prepared;
+}
+
+absl::Status Report(const Flags& flags, const config::TrainConfig& config,
+                    const std::string& folder, const Prepared& prepared,
+                    const LanguageScores& scores) {
+  const auto groups = GroupByScript(prepared.evaluation->examples(), scores);
+  if (!flags.Has("brief")) std::fputs(scores.ToTable().c_str(), stdout);
+  PrintGroups(groups);
+  ASSIGN_OR_RETURN(const int64_t samples, flags.GetInteger("samples", 0, 0, 10'000));
+  PrintSamples(prepared.evaluation->answers(), samples);
+  Json json = ToJson(scores, groups);
+  json["model"] = folder.empty() ? "untrained" : folder;
+  const std::string out = flags.Get("out", JoinPath(config.work_dir(), "eval.json"));
+  RETURN_IF_ERROR(CreateDirectories(config.work_dir()));
+  RETURN_IF_ERROR(WriteFileAtomically(out, json.dump(2) + "\n"));
+  std::printf("\nscores in %s\n", out.c_str());
+  return absl::OkStatus();
+}
+
+absl::Status Run(const CommandInput& input) {
+  const Flags& flags = input.flags;
+  Communicator& world = input.world;
+  absl::StatusOr<config::TrainConfig> config = ReadConfigOfFlags(flags);
+  RETURN_IF_ERROR(AgreeOnStatus(world, config.status()));
+  omp_set_num_threads(ThreadsPerRank(config->threads(), world));
+  CpuAllocator memory;
+  Context ctx(memory);
+  absl::StatusOr<std::string> folder = ModelFolder(flags, *config);
+  RETURN_IF_ERROR(AgreeOnStatus(world, folder.status()));
+  absl::StatusOr<Prepared> prepared = Prepare(ctx, flags, *config, *folder);
+  RETURN_IF_ERROR(AgreeOnStatus(world, prepared.status()));
+  ASSIGN_OR_RETURN(const LanguageScores scores,
+                   prepared->evaluation->Run(ctx, *prepared->model, world, nullptr));
+  absl::Status reported;
+  if (world.rank() == 0) reported = Report(flags, *config, *folder, *prepared, scores);
+  return AgreeOnStatus(world, reported);
+}
+
+}  // namespace
+
+Command EvalCommand() {
+  std::vector<FlagSpec> flags = ConfigFlags();
+  flags.push_back({.name = "model",
+                   .value_hint = "DIR",
+                   .help = "a model folder (the newest checkpoint in work_dir)"});
+  flags.push_back({.name = "untrained", .help = "a fresh model of the config, for comparison"});
+  flags.push_back(
+      {.name = "out", .value_hint = "FILE", .help = "scores as JSON (<work_dir>/eval.json)"});
+  flags.push_back({.name = "samples", .value_hint = "N", .help = "answers to show (0)"});
+  flags.push_back({.name = "brief", .help = "groups only, no line per language"});
+  return {.name = "eval",
+          .summary = "loss, exact match and chrF per language on eval.source",
+          .flags = std::move(flags),
+          .example = "frond eval --config run.textproto --samples 5",
+          .run = Run,
+          .parallel = true};
+}
+
+}  // namespace frond

@@ -1,0 +1,119 @@
+// frond generate: greedy answers to a prompt, or to every line of a file.
+
+#include <cstdio>
+#include <memory>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/file.h"
+#include "core/base/status_macros.h"
+#include "data/batch_builder.h"
+#include "data/tokenizer.h"
+#include "eval/greedy_decode.h"
+#include "launch/command.h"
+#include "launch/model_builder.h"
+#include "models/t5/t5_folder.h"
+
+namespace frond {
+namespace {
+
+struct Generator {
+  CpuAllocator memory;
+  Context ctx{memory};
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::unique_ptr<T5Model> model;
+  int32_t max_source_tokens = 1024;
+  int64_t max_new_tokens = 128;
+
+  absl::Status Load(const std::string& folder, DType compute) {
+    ASSIGN_OR_RETURN(const T5Config config, ReadT5Config(folder));
+    ASSIGN_OR_RETURN(const std::string file, FindTokenizerFile(folder));
+    ASSIGN_OR_RETURN(tokenizer, Tokenizer::Load(file));
+    if (tokenizer->vocab_size() > config.vocab_size) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the tokenizer ", file, " has ", tokenizer->vocab_size(),
+                       " pieces, more than the model's vocabulary of ", config.vocab_size));
+    }
+    model = std::make_unique<T5Model>(config, T5Options{.compute = compute});
+    RETURN_IF_ERROR(LoadT5Weights(ctx, folder, *model));
+    model->params().PrepareCompute(ctx, /*for_training=*/false);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::vector<std::string>> Answer(std::span<const std::string> prompts) {
+    BatchBuilder builder({.source = max_source_tokens, .target = 1});
+    const std::vector<int32_t> target = {model->config().eos_token_id};
+    for (const std::string& prompt : prompts) {
+      std::vector<int32_t> source = tokenizer->Encode(prompt);
+      source.push_back(model->config().eos_token_id);
+      builder.Append(source, target, 0, 0);
+    }
+    std::vector<std::string> answers;
+    for (std::vector<int32_t>& ids : GreedyDecode(ctx, *model, builder.batch(), max_new_tokens)) {
+      std::erase_if(ids, [&](int32_t id) { return id >= tokenizer->vocab_size(); });
+      ASSIGN_OR_RETURN(answers.emplace_back(), tokenizer->Decode(ids));
+    }
+    return answers;
+  }
+};
+
+absl::StatusOr<std::vector<std::string>> ReadPrompts(const Flags& flags) {
+  if (flags.Has("prompt") == flags.Has("input")) {
+    return absl::InvalidArgumentError("give either --prompt TEXT or --input FILE");
+  }
+  if (flags.Has("prompt")) return std::vector<std::string>{flags.Get("prompt")};
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(flags.Get("input")));
+  std::vector<std::string> prompts;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) prompts.push_back(line);
+  return prompts;
+}
+
+absl::Status Run(const CommandInput& input) {
+  const Flags& flags = input.flags;
+  Generator generator;
+  ASSIGN_OR_RETURN(generator.max_new_tokens, flags.GetInteger("max-new-tokens", 128, 1, 1 << 16));
+  ASSIGN_OR_RETURN(const int64_t batch_size, flags.GetInteger("batch", 64, 1, 1 << 16));
+  const std::string compute = flags.Get("compute", "f32");
+  if (compute != "f32" && compute != "bf16") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--compute is '", compute, "', expected f32 or bf16"));
+  }
+  ASSIGN_OR_RETURN(const std::vector<std::string> prompts, ReadPrompts(flags));
+  RETURN_IF_ERROR(
+      generator.Load(flags.Get("model"), compute == "bf16" ? DType::kBF16 : DType::kF32));
+  std::string output;
+  for (size_t begin = 0; begin < prompts.size(); begin += static_cast<size_t>(batch_size)) {
+    const size_t end = std::min(prompts.size(), begin + static_cast<size_t>(batch_size));
+    ASSIGN_OR_RETURN(const std::vector<std::string> answers,
+                     generator.Answer(std::span(prompts).subspan(begin, end - begin)));
+    for (const std::string& answer : answers) absl::StrAppend(&output, answer, "\n");
+  }
+  if (flags.Has("output")) return WriteFileAtomically(flags.Get("output"), output);
+  std::fputs(output.c_str(), stdout);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Command GenerateCommand() {
+  return {
+      .name = "generate",
+      .summary = "greedy answers of a model folder to a prompt or to the lines of a file",
+      .flags =
+          {{.name = "model",
+            .value_hint = "DIR",
+            .help = "a checkpoint or Hugging Face folder",
+            .required = true},
+           {.name = "prompt", .value_hint = "TEXT", .help = "one prompt"},
+           {.name = "input", .value_hint = "FILE", .help = "one prompt a line"},
+           {.name = "output", .value_hint = "FILE", .help = "one answer a line (standard output)"},
+           {.name = "max-new-tokens", .value_hint = "N", .help = "length limit of an answer (128)"},
+           {.name = "batch", .value_hint = "N", .help = "prompts answered together (64)"},
+           {.name = "compute", .value_hint = "DTYPE", .help = "f32 or bf16 (f32)"}},
+      .example =
+          "frond generate --model runs/a/checkpoints/step_00001000 --prompt 'German: 3 kilometers'",
+      .run = Run};
+}
+
+}  // namespace frond

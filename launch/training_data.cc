@@ -1,0 +1,135 @@
+#include "launch/training_data.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "mixtures/rank_share.h"
+
+namespace frond {
+
+JsonlOptions JsonlOptionsOf(const config::Source& source) {
+  const config::Fields& fields = source.fields();
+  return {.fields = {.inputs = fields.inputs(),
+                     .targets = fields.targets(),
+                     .language = fields.language(),
+                     .script = fields.script(),
+                     .dataset_name = fields.dataset_name(),
+                     .template_id = fields.template_id(),
+                     .task_type = fields.task_type()},
+          .default_language = source.language()};
+}
+
+absl::StatusOr<std::shared_ptr<const TokenCache>> OpenSource(const config::Source& source,
+                                                             const std::string& cache_dir,
+                                                             const Tokenizer& tokenizer,
+                                                             int threads) {
+  const TokenCacheOptions options = {.name = source.name(),
+                                     .paths = {source.path().begin(), source.path().end()},
+                                     .jsonl = JsonlOptionsOf(source),
+                                     .cache_dir = cache_dir,
+                                     .threads = threads};
+  return TokenCache::OpenOrBuild(options, tokenizer);
+}
+
+TrainingData::TrainingData(const config::TrainConfig& config)
+    : rows_per_step_(config.batch().rows()),
+      micro_batches_(config.batch().micro_batches()),
+      per_example_(config.loss().normalizer() == config::Loss::PER_EXAMPLE),
+      limits_{.source = config.data().source_length(), .target = config.data().target_length()},
+      builder_(limits_) {}
+
+absl::StatusOr<std::unique_ptr<TrainingData>> TrainingData::Open(const config::TrainConfig& config,
+                                                                 const Tokenizer& tokenizer,
+                                                                 int threads) {
+  std::unique_ptr<TrainingData> data(new TrainingData(config));
+  std::vector<SourceInfo> sources;
+  std::set<std::string> languages;
+  for (const config::Source& source : config.data().source()) {
+    ASSIGN_OR_RETURN(auto cache, OpenSource(source, config.data().cache_dir(), tokenizer, threads));
+    SourceInfo info = {
+        .name = source.name(), .weight = source.weight(), .content_hash = cache->content_hash()};
+    for (int32_t l = 0; l < static_cast<int32_t>(cache->languages().size()); ++l) {
+      info.languages.push_back({cache->languages()[l], cache->examples_of_language(l).size()});
+      languages.insert(cache->languages()[l]);
+      data->leaves_.push_back({static_cast<int32_t>(data->caches_.size()), l});
+    }
+    sources.push_back(std::move(info));
+    data->caches_.push_back(std::move(cache));
+  }
+  ASSIGN_OR_RETURN(Mixture mixture, Mixture::Create(sources));
+  data->mixture_ = std::make_unique<Mixture>(std::move(mixture));
+  data->languages_.assign(languages.begin(), languages.end());
+  for (const LeafInfo& leaf : data->mixture_->leaves()) {
+    const auto found =
+        std::lower_bound(data->languages_.begin(), data->languages_.end(), leaf.language);
+    data->language_of_leaf_.push_back(static_cast<int32_t>(found - data->languages_.begin()));
+  }
+  const RowStreamOptions options = {.row_limits = data->limits_,
+                                    .packing = config.data().packing()};
+  data->rows_ = std::make_unique<RowStream>(
+      Stream(*data->mixture_, config.seed(), static_cast<uint64_t>(config.data().window())),
+      [raw = data.get()](const StreamExample& example) { return raw->LengthsOf(example); },
+      options);
+  return data;
+}
+
+TrainingData::Located TrainingData::Locate(const StreamExample& example) const {
+  const LeafPlace& leaf = leaves_[example.leaf];
+  const TokenCache& cache = *caches_[leaf.source];
+  return {&cache, cache.examples_of_language(leaf.language)[example.index_in_leaf]};
+}
+
+SideLengths TrainingData::LengthsOf(const StreamExample& example) const {
+  const Located at = Locate(example);
+  return TruncatedLengths({.source = at.cache->source_length(at.example),
+                           .target = at.cache->target_length(at.example)},
+                          limits_);
+}
+
+void TrainingData::AddWeights(const Batch& batch, double normalizer, StepPlan& plan) const {
+  std::vector<double> weights;
+  weights.reserve(batch.target_ids.size());
+  for (int64_t e = 0; e < batch.num_examples(); ++e) {
+    const int32_t length = batch.target_offsets[e + 1] - batch.target_offsets[e];
+    weights.insert(weights.end(), static_cast<size_t>(length),
+                   per_example_ ? 1 / (normalizer * length) : 1 / normalizer);
+  }
+  plan.token_weights.push_back(std::move(weights));
+}
+
+StepPlan TrainingData::NextStep(int rank, int ranks) {
+  StepPlan plan;
+  const std::vector<std::vector<StreamExample>> rows = rows_->NextRows(rows_per_step_);
+  std::vector<uint64_t> costs;
+  for (const std::vector<StreamExample>& row : rows) {
+    uint64_t cost = 0;
+    for (const StreamExample& example : row) {
+      const SideLengths lengths = LengthsOf(example);
+      plan.lengths.push_back(lengths);
+      plan.source_tokens += lengths.source;
+      plan.target_tokens += lengths.target;
+      cost += static_cast<uint64_t>(lengths.source + lengths.target);
+    }
+    costs.push_back(cost);
+  }
+  plan.next = rows_->position();
+  const auto normalizer = static_cast<double>(
+      per_example_ ? static_cast<int64_t>(plan.lengths.size()) : plan.target_tokens);
+  for (const std::vector<int32_t>& share : ShareOfRank(costs, rank, ranks, micro_batches_)) {
+    for (const int32_t row : share) {
+      for (const StreamExample& example : rows[row]) {
+        const Located at = Locate(example);
+        builder_.Append(at.cache->source(at.example), at.cache->target(at.example), example.ordinal,
+                        example.leaf);
+      }
+    }
+    plan.batches.push_back(builder_.Take());
+    AddWeights(plan.batches.back(), normalizer, plan);
+  }
+  return plan;
+}
+
+}  // namespace frond
