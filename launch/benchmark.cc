@@ -39,7 +39,7 @@ absl::Status DumpBatches(TrainingData& data, int64_t steps, const std::string& p
     }
     absl::StrAppend(&text, nlohmann::json{{"source", sources}, {"target", targets}}.dump(), "\n");
   }
-  data.Seek(position);
+  RETURN_IF_ERROR(data.Seek(position));
   return WriteFileAtomically(path, text);
 }
 

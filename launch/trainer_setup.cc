@@ -82,8 +82,9 @@ absl::Status Trainer::Resume() {
     saved.counters.clear();
     saved.values.clear();
     state_ = saved;
-    data_->Seek({.window = static_cast<uint64_t>(saved.stream_window),
-                 .row = static_cast<uint64_t>(saved.stream_row)});
+    status = data_->Seek({.window = static_cast<uint64_t>(saved.stream_window),
+                          .row = static_cast<uint64_t>(saved.stream_row)});
+    RETURN_IF_ERROR(AgreeOnStatus(world_, status));
     last_saved_step_ = state_.step;
     LOG(INFO) << "Resuming from " << path;
   }

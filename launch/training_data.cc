@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "mixtures/mixture_report.h"
 #include "mixtures/rank_share.h"
 
 namespace frond {
@@ -67,8 +68,7 @@ absl::StatusOr<std::unique_ptr<TrainingData>> TrainingData::Open(const config::T
         std::lower_bound(data->languages_.begin(), data->languages_.end(), leaf.language);
     data->language_of_leaf_.push_back(static_cast<int32_t>(found - data->languages_.begin()));
   }
-  const RowStreamOptions options = {.row_limits = data->limits_,
-                                    .packing = config.data().packing()};
+  const RowOptions options = {.limits = data->limits_, .packing = config.data().packing()};
   data->rows_ = std::make_unique<RowStream>(
       Stream(*data->mixture_, config.seed(), static_cast<uint64_t>(config.data().window())),
       [raw = data.get()](const StreamExample& example) { return raw->LengthsOf(example); },
@@ -84,9 +84,8 @@ TrainingData::Located TrainingData::Locate(const StreamExample& example) const {
 
 SideLengths TrainingData::LengthsOf(const StreamExample& example) const {
   const Located at = Locate(example);
-  return TruncatedLengths({.source = at.cache->source_length(at.example),
-                           .target = at.cache->target_length(at.example)},
-                          limits_);
+  return {.source = at.cache->source_length(at.example),
+          .target = at.cache->target_length(at.example)};
 }
 
 void TrainingData::AddWeights(const Batch& batch, double normalizer, StepPlan& plan) const {
@@ -102,25 +101,23 @@ void TrainingData::AddWeights(const Batch& batch, double normalizer, StepPlan& p
 
 StepPlan TrainingData::NextStep(int rank, int ranks) {
   StepPlan plan;
-  const std::vector<std::vector<StreamExample>> rows = rows_->NextRows(rows_per_step_);
-  std::vector<uint64_t> costs;
-  for (const std::vector<StreamExample>& row : rows) {
-    uint64_t cost = 0;
-    for (const StreamExample& example : row) {
-      const SideLengths lengths = LengthsOf(example);
-      plan.lengths.push_back(lengths);
-      plan.source_tokens += lengths.source;
-      plan.target_tokens += lengths.target;
-      cost += static_cast<uint64_t>(lengths.source + lengths.target);
+  const std::vector<Row> rows = rows_->NextRows(rows_per_step_);
+  std::vector<int64_t> costs;
+  for (const Row& row : rows) {
+    for (const StreamExample& example : row.examples) {
+      plan.lengths.push_back(TruncatedLengths(LengthsOf(example), limits_));
     }
-    costs.push_back(cost);
+    plan.source_tokens += row.tokens.source;
+    plan.target_tokens += row.tokens.target;
+    costs.push_back(row.tokens.source + row.tokens.target);
   }
   plan.next = rows_->position();
   const auto normalizer = static_cast<double>(
       per_example_ ? static_cast<int64_t>(plan.lengths.size()) : plan.target_tokens);
-  for (const std::vector<int32_t>& share : ShareOfRank(costs, rank, ranks, micro_batches_)) {
+  const RankShares shares = ShareRows(costs, ranks, micro_batches_);
+  for (const std::vector<int32_t>& share : shares[rank]) {
     for (const int32_t row : share) {
-      for (const StreamExample& example : rows[row]) {
+      for (const StreamExample& example : rows[row].examples) {
         const Located at = Locate(example);
         builder_.Append(at.cache->source(at.example), at.cache->target(at.example), example.ordinal,
                         example.leaf);
@@ -130,6 +127,22 @@ StepPlan TrainingData::NextStep(int rank, int ranks) {
     AddWeights(plan.batches.back(), normalizer, plan);
   }
   return plan;
+}
+
+void TrainingData::Describe(int64_t steps, RunTable& table) const {
+  const MixtureReport report = ReportMixture(*rows_, steps * rows_per_step_);
+  for (const LeafReport& leaf : report.leaves) {
+    table.mixture.push_back({.source = leaf.leaf.source,
+                             .language = leaf.leaf.language,
+                             .examples = static_cast<int64_t>(leaf.leaf.num_examples),
+                             .share = leaf.leaf.probability,
+                             .epochs = leaf.epochs,
+                             .truncated = std::max(leaf.source_truncated, leaf.target_truncated)});
+  }
+  table.packing = {.planned = rows_->options().packing,
+                   .source_filled = report.packing.source_fill(),
+                   .target_filled = report.packing.target_fill(),
+                   .examples_per_row = report.examples_per_row};
 }
 
 }  // namespace frond

@@ -12,6 +12,7 @@
 #include "data/batch_builder.h"
 #include "data/token_cache.h"
 #include "data/tokenizer.h"
+#include "launch/run_table.h"
 #include "mixtures/mixture.h"
 #include "mixtures/row_stream.h"
 
@@ -42,10 +43,14 @@ class TrainingData {
   StepPlan NextStep(int rank, int ranks);
 
   StreamPosition position() const { return rows_->position(); }
-  void Seek(const StreamPosition& position) { rows_->Seek(position); }
+  // As RowStream::Seek.
+  absl::Status Seek(const StreamPosition& position) { return rows_->Seek(position); }
 
   const Mixture& mixture() const { return *mixture_; }
   const RowStream& rows() const { return *rows_; }
+  // Adds the mixture's leaves and the packing of the first window to the table; epochs are those of
+  // `steps`.
+  void Describe(int64_t steps, RunTable& table) const;
   // Leaf -> index into languages().
   const std::vector<int32_t>& language_of_leaf() const { return language_of_leaf_; }
   const std::vector<std::string>& languages() const { return languages_; }  // sorted
