@@ -3,12 +3,11 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "checkpoint/carry_files.h"
-#include "checkpoint/load_params.h"
+#include "checkpoint/checkpoint_files.h"
+#include "checkpoint/file_record.h"
 #include "core/base/file.h"
 #include "core/base/status_macros.h"
-#include "models/t5/t5_folder.h"
+#include "launch/model_builder.h"
 
 namespace frond {
 namespace {
@@ -17,14 +16,6 @@ std::vector<NamedTensor> NamedSlots(Optimizer& optimizer) {
   std::vector<NamedTensor> named;
   for (OptimizerSlot& slot : optimizer.Slots()) named.push_back({slot.name, slot.value});
   return named;
-}
-
-absl::StatusOr<FileRecord> WriteText(const std::string& folder, const std::string& name,
-                                     const std::string& text) {
-  ASSIGN_OR_RETURN(auto writer, FileWriter::Create(JoinPath(folder, name)));
-  RETURN_IF_ERROR(writer->Append(text));
-  RETURN_IF_ERROR(writer->Close());
-  return FileRecord{name, writer->size(), writer->checksum()};
 }
 
 // What AutoTokenizer and generate() need beside the SentencePiece file.
@@ -36,19 +27,31 @@ std::string GenerationConfig(const T5Config& config) {
   return json.dump(2) + "\n";
 }
 
-absl::Status WriteCarried(const std::string& folder, const CarriedFiles& carried,
-                          const T5Config& config, std::vector<FileRecord>& records) {
-  if (!carried.model_folder.empty()) {
-    ASSIGN_OR_RETURN(std::vector<FileRecord> copied, CarryModelFiles(carried.model_folder, folder));
-    records.insert(records.end(), copied.begin(), copied.end());
-  }
-  if (!PathExists(JoinPath(folder, "spiece.model"))) {
+// What AutoTokenizer reads beside spiece.model.
+std::string TokenizerConfig() {
+  nlohmann::ordered_json json;
+  json["tokenizer_class"] = "T5Tokenizer";
+  json["extra_ids"] = 0;
+  json["pad_token"] = "<pad>";
+  json["eos_token"] = "</s>";
+  json["unk_token"] = "<unk>";
+  return json.dump(2) + "\n";
+}
+
+// Adds what the folder that the model came from did not have.
+absl::Status CompleteFolder(const std::string& folder, const CarriedFiles& carried,
+                            const T5Config& config, std::vector<FileRecord>& records) {
+  const auto add = [&](const std::string& name, const std::string& bytes) -> absl::Status {
+    ASSIGN_OR_RETURN(records.emplace_back(), WriteRecordedFile(folder, name, bytes));
+    return absl::OkStatus();
+  };
+  if (!FindTokenizerFile(folder).ok()) {
     ASSIGN_OR_RETURN(const std::string model, ReadFile(carried.tokenizer));
-    ASSIGN_OR_RETURN(records.emplace_back(), WriteText(folder, "spiece.model", model));
+    RETURN_IF_ERROR(add("spiece.model", model));
+    RETURN_IF_ERROR(add("tokenizer_config.json", TokenizerConfig()));
   }
   if (!PathExists(JoinPath(folder, "generation_config.json"))) {
-    ASSIGN_OR_RETURN(records.emplace_back(),
-                     WriteText(folder, "generation_config.json", GenerationConfig(config)));
+    RETURN_IF_ERROR(add("generation_config.json", GenerationConfig(config)));
   }
   return absl::OkStatus();
 }
@@ -60,19 +63,21 @@ absl::StatusOr<std::vector<FileRecord>> WriteRunCheckpoint(const std::string& fo
                                                            Optimizer& optimizer,
                                                            const TrainState& state,
                                                            const CarriedFiles& carried) {
-  ASSIGN_OR_RETURN(std::vector<FileRecord> records, WriteT5Folder(folder, model, DType::kF32));
-  RETURN_IF_ERROR(WriteCarried(folder, carried, model.config(), records));
-  ASSIGN_OR_RETURN(records.emplace_back(), WriteOptimizerState(folder, NamedSlots(optimizer)));
-  ASSIGN_OR_RETURN(records.emplace_back(), WriteTrainState(folder, state));
+  const std::vector<NamedTensor> weights = NamedMasters(model.params());
+  const std::vector<NamedTensor> slots = NamedSlots(optimizer);
+  ASSIGN_OR_RETURN(std::vector<FileRecord> records,
+                   WriteCheckpointFiles(folder, {.config_json = T5ConfigToJson(model.config()),
+                                                 .weights = weights,
+                                                 .optimizer_slots = slots,
+                                                 .state = &state,
+                                                 .carry_from = carried.model_folder}));
+  RETURN_IF_ERROR(CompleteFolder(folder, carried, model.config(), records));
   return records;
 }
 
-absl::Status ReadRunCheckpoint(Context& ctx, const std::string& folder, T5Model& model,
-                               Optimizer& optimizer, TrainState& state) {
-  RETURN_IF_ERROR(LoadT5Weights(ctx, folder, model));
-  RETURN_IF_ERROR(ReadOptimizerState(folder, NamedSlots(optimizer)));
-  ASSIGN_OR_RETURN(state, ReadTrainState(folder));
-  return absl::OkStatus();
+absl::StatusOr<TrainState> ReadRunCheckpoint(const std::string& folder, T5Model& model,
+                                             Optimizer& optimizer) {
+  return ReadCheckpointFiles(folder, NamedMasters(model.params()), NamedSlots(optimizer));
 }
 
 }  // namespace frond

@@ -30,9 +30,9 @@ absl::StatusOr<std::vector<FileRecord>> WriteRunCheckpoint(const std::string& fo
                                                            const TrainState& state,
                                                            const CarriedFiles& carried);
 
-// Fills masters, optimizer and state from a checkpoint folder. The model's parameters must be
+// Fills masters and optimizer from a checkpoint folder, to the bit. The model's parameters must be
 // allocated, the optimizer registered.
-absl::Status ReadRunCheckpoint(Context& ctx, const std::string& folder, T5Model& model,
-                               Optimizer& optimizer, TrainState& state);
+absl::StatusOr<TrainState> ReadRunCheckpoint(const std::string& folder, T5Model& model,
+                                             Optimizer& optimizer);
 
 }  // namespace frond

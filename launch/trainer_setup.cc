@@ -74,10 +74,9 @@ absl::Status Trainer::Resume() {
   RETURN_IF_ERROR(AgreeOnStatus(world_, status));
   path = world_.AllGatherBytes(path)[0];
   if (!path.empty()) {
-    TrainState saved;
-    status = ReadRunCheckpoint(ctx_, path, *model_, *optimizer_, saved);
-    if (status.ok()) status = CheckResumable(saved);
-    RETURN_IF_ERROR(AgreeOnStatus(world_, status));
+    absl::StatusOr<TrainState> read = ReadRunCheckpoint(path, *model_, *optimizer_);
+    RETURN_IF_ERROR(AgreeOnStatus(world_, read.ok() ? CheckResumable(*read) : read.status()));
+    TrainState saved = *std::move(read);
     interval_.Load(saved);
     saved.counters.clear();
     saved.values.clear();
