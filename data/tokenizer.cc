@@ -6,6 +6,7 @@
 #include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/base/status_macros.h"
+#include "data/sentencepiece_check.h"
 #include "data/sentencepiece_model.h"
 
 namespace frond {
@@ -44,7 +45,9 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::FromBytes(absl::stri
   std::shared_ptr<Tokenizer> tokenizer(new Tokenizer());
   tokenizer->model_ = std::make_unique<SentencePieceModel>();
   SentencePieceModel& model = *tokenizer->model_;
-  std::string error = bytes.empty() ? "it is empty" : model.Load({bytes.data(), bytes.size()});
+  std::string error(CheckNormalisationTables(bytes).message());
+  if (bytes.empty()) error = "it is empty";
+  if (error.empty()) error = model.Load({bytes.data(), bytes.size()});
   if (error.empty() && model.vocab_size() == 0) error = "it has no pieces";
   if (!error.empty()) {
     return absl::InvalidArgumentError(
