@@ -6,7 +6,7 @@ set -euo pipefail
 packages=(g++ cmake ninja-build ccache pkg-config git
   libabsl-dev libprotobuf-dev protobuf-compiler libdnnl-dev
   libsentencepiece-dev sentencepiece libicu-dev nlohmann-json3-dev
-  zlib1g-dev libzstd-dev libxxhash-dev libopenmpi-dev openmpi-bin)
+  zlib1g-dev libzstd-dev libxxhash-dev jq libopenmpi-dev openmpi-bin)
 if [[ "${1:-}" == "--tests" ]]; then
   packages+=(libgtest-dev libgmock-dev libbenchmark-dev python3 clang-format-14
     clang-14 libclang-rt-14-dev libomp-14-dev)

@@ -101,11 +101,8 @@ absl::Status Trainer::UpdateParameters(double gradient_norm) {
       .step = state_.step,
       .learning_rate = LearningRate(schedule_, state_.step),
       .gradient_scale = ClipScale(gradient_norm, config_.optimizer().clip_global_norm())};
-  {
-    const ProfileScope scope(ctx_.profiler(), "optimizer");
-    for (const auto& param : model_->params().params()) {
-      optimizer_->Update(ctx_, *param, grads_->Grad(*param), info);
-    }
+  for (const auto& param : model_->params().params()) {
+    optimizer_->Update(ctx_, *param, grads_->Grad(*param), info);
   }
   model_->params().PrepareCompute(ctx_, /*for_training=*/true);
   return absl::OkStatus();
@@ -147,8 +144,8 @@ absl::Status Trainer::Run() {
     RETURN_IF_ERROR(AfterStep());
   }
   if (last_saved_step_ != state_.step) RETURN_IF_ERROR(Save());
-  if (report_ != nullptr) report_->Finish(state_, stop_agreed_);
-  return absl::OkStatus();
+  return AgreeOnStatus(
+      world_, report_ != nullptr ? report_->Finish(state_, stop_agreed_) : absl::OkStatus());
 }
 
 absl::Status Trainer::AfterStep() {

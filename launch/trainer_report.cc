@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -75,6 +76,7 @@ void TrainerReport::Start(const TrainState& state) {
 
 void TrainerReport::CountWork(const TrainState& state, double flops, const CpuAllocator& memory) {
   interval_flops_ += flops;
+  total_flops_ += flops;
   if (memory_reported_) return;
   memory_reported_ = true;
   const MemoryReport report = memory.Report();
@@ -173,12 +175,30 @@ absl::Status TrainerReport::Sync() {
   return metrics_->Sync();
 }
 
-void TrainerReport::Finish(const TrainState& state, bool stopped_early) {
-  const double seconds = Seconds(Clock::now() - start_);
-  progress_.PrintLine(
-      absl::StrFormat("%s after step %d of %d: %d examples, %d target tokens in %.0f s",
-                      stopped_early ? "stopped on a signal" : "done", state.step,
-                      options_.total_steps, state.examples, state.target_tokens, seconds));
+absl::Status TrainerReport::Finish(const TrainState& state, bool stopped_early) {
+  if (state.step == at_start_.step) {
+    progress_.PrintLine(absl::StrFormat("nothing to do: step %d of %d is reached", state.step,
+                                        options_.total_steps));
+    return absl::OkStatus();
+  }
+  const double seconds = std::max(1e-9, Seconds(Clock::now() - start_));
+  const int64_t tokens =
+      state.source_tokens + state.target_tokens - at_start_.source_tokens - at_start_.target_tokens;
+  progress_.PrintLine(absl::StrFormat(
+      "%s after step %d of %d: %d examples, %d target tokens; %.0f s since step %d",
+      stopped_early ? "stopped on a signal" : "done", state.step, options_.total_steps,
+      state.examples, state.target_tokens, seconds, at_start_.step));
+  nlohmann::ordered_json json;
+  json["step"] = state.step;
+  json["examples"] = state.examples;
+  json["source_tokens"] = state.source_tokens;
+  json["target_tokens"] = state.target_tokens;
+  json["first_step"] = at_start_.step;
+  json["seconds"] = seconds;
+  json["examples_per_second"] = static_cast<double>(state.examples - at_start_.examples) / seconds;
+  json["tokens_per_second"] = static_cast<double>(tokens) / seconds;
+  json["mfu"] = total_flops_ / seconds / peak_flops_;
+  return WriteFileAtomically(JoinPath(options_.work_dir, "summary.json"), json.dump(2) + "\n");
 }
 
 }  // namespace frond

@@ -46,7 +46,8 @@ class TrainerReport {
   void ReportSaved(const std::string& path);
   // metrics.jsonl and event files are on the disk when this returns.
   absl::Status Sync();
-  void Finish(const TrainState& state, bool stopped_early);
+  // Says how it went; summary.json gets this start's speeds. `stopped_early`: by a signal.
+  absl::Status Finish(const TrainState& state, bool stopped_early);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -61,7 +62,7 @@ class TrainerReport {
   // Since the last interval, for speeds; since the start, for the time left.
   Clock::time_point start_, interval_start_;
   TrainState at_start_, at_interval_;
-  double interval_flops_ = 0;
+  double interval_flops_ = 0, total_flops_ = 0;
   bool memory_reported_ = false;
 };
 
