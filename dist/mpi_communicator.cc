@@ -4,6 +4,8 @@
 // them in rank order, so the bits depend neither on MPI's choice of algorithm nor on timing. An MPI
 // failure names call and rank and ends the whole job.
 #include <mpi.h>
+#include <pthread.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -254,6 +256,19 @@ std::unique_ptr<Communicator> MpiCommunicator::Split(int color, int key) {
   return std::make_unique<MpiCommunicator>(split, /*is_world=*/false);
 }
 
+// MPI_Init_thread with signals held back, so that the threads that MPI starts never take one: which
+// thread gets a signal is otherwise the kernel's choice, and what this thread blocks or handles
+// later would not be asked.
+int InitializeMpi(int& argc, char**& argv, int& provided) {
+  sigset_t held, before;
+  sigemptyset(&held);
+  for (const int number : {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2}) sigaddset(&held, number);
+  CHECK_EQ(pthread_sigmask(SIG_BLOCK, &held, &before), 0);
+  const int result = MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
+  CHECK_EQ(pthread_sigmask(SIG_SETMASK, &before, nullptr), 0);
+  return result;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Communicator>> CreateWorldCommunicator(int& argc, char**& argv) {
@@ -261,7 +276,7 @@ absl::StatusOr<std::unique_ptr<Communicator>> CreateWorldCommunicator(int& argc,
   MPI_Initialized(&initialized);
   if (initialized != 0) return absl::FailedPreconditionError("MPI is initialised already");
   int provided = MPI_THREAD_SINGLE;
-  if (MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
+  if (InitializeMpi(argc, argv, provided) != MPI_SUCCESS) {
     return absl::InternalError("MPI_Init_thread failed: launch with mpirun, or alone");
   }
   if (provided < MPI_THREAD_FUNNELED) {

@@ -3,9 +3,14 @@
 // With --die the last rank ends without leaving the group; mpirun must then end the others. With
 // --large only counts beyond 2^31 bytes are tried (2.2 GB of memory a rank; no part of the suite).
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
+#include <string>
 
 #include "absl/strings/string_view.h"
 #include "dist/world.h"
@@ -30,6 +35,29 @@ void Register(const char* name, WorldTest::Check check, Communicator& world) {
                         [=, &world]() -> testing::Test* { return new WorldTest(check, world); });
 }
 
+// The set of signals that a thread of this process blocks; bit n - 1 is signal n.
+uint64_t BlockedSignals(const std::filesystem::path& task) {
+  std::ifstream status(task / "status");
+  for (std::string word; status >> word;) {
+    if (word != "SigBlk:") continue;
+    status >> word;
+    return std::stoull(word, nullptr, 16);
+  }
+  return 0;
+}
+
+// A signal to the process reaches the thread that asked for it, not one of MPI's.
+void CheckSignalMasks(Communicator&) {
+  const std::string main_thread = std::to_string(::getpid());
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    const bool is_main = task.path().filename() == main_thread;
+    for (const int number : {SIGTERM, SIGUSR1}) {
+      const bool is_blocked = BlockedSignals(task.path()) >> (number - 1) & 1;
+      EXPECT_EQ(is_blocked, !is_main) << "signal " << number << ", thread " << task.path();
+    }
+  }
+}
+
 int Main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   const absl::string_view mode = argc > 1 ? argv[1] : "";
@@ -48,6 +76,8 @@ int Main(int argc, char** argv) {
     Register("LargeCounts", CheckLargeCounts, world);
     return RUN_ALL_TESTS();
   }
+  // First: threads that are started later block what their parent does.
+  Register("SignalMasks", CheckSignalMasks, world);
   Register("Reductions", CheckReductions, world);
   Register("Movement", CheckMovement, world);
   Register("Splits", CheckSplits, world);
