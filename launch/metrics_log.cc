@@ -37,10 +37,16 @@ int64_t StepOfLine(absl::string_view line) {
   return step->get<int64_t>();
 }
 
-// The lines of `text` that a run continuing after `last_step` keeps.
-absl::StatusOr<std::string> KeptLines(const std::string& path, absl::string_view text,
-                                      int64_t last_step) {
-  std::string kept;
+struct KeptLines {
+  std::string text;
+  int64_t lines = 0;
+};
+
+// The lines of `text` that a run continuing after `last_step` keeps, at most the first
+// `most_lines`.
+absl::StatusOr<KeptLines> KeepLines(const std::string& path, absl::string_view text,
+                                    int64_t last_step, int64_t most_lines) {
+  KeptLines kept;
   for (int64_t line_number = 1; !text.empty(); ++line_number) {
     const size_t end = text.find('\n');
     const bool torn = end == absl::string_view::npos;
@@ -53,7 +59,9 @@ absl::StatusOr<std::string> KeptLines(const std::string& path, absl::string_view
       return absl::DataLossError(
           absl::StrCat(path, ":", line_number, ": not a JSON object with an integer \"step\""));
     }
-    if (step <= last_step) absl::StrAppend(&kept, line, "\n");
+    if (step > last_step || kept.lines == most_lines) continue;
+    absl::StrAppend(&kept.text, line, "\n");
+    ++kept.lines;
   }
   return kept;
 }
@@ -112,15 +120,18 @@ std::string MetricsRecord::ToLine() const {
 }
 
 absl::StatusOr<std::unique_ptr<MetricsLog>> MetricsLog::Open(const std::string& path,
-                                                             int64_t last_step) {
+                                                             int64_t last_step,
+                                                             int64_t most_lines) {
+  int64_t lines = 0;
   if (PathExists(path)) {
     ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
-    ASSIGN_OR_RETURN(const std::string kept, KeptLines(path, text, last_step));
-    if (kept != text) RETURN_IF_ERROR(WriteFileAtomically(path, kept));
+    ASSIGN_OR_RETURN(const KeptLines kept, KeepLines(path, text, last_step, most_lines));
+    if (kept.text != text) RETURN_IF_ERROR(WriteFileAtomically(path, kept.text));
+    lines = kept.lines;
   }
   const int fd = open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0) return SystemError("open", path);
-  return std::unique_ptr<MetricsLog>(new MetricsLog(path, fd));
+  return std::unique_ptr<MetricsLog>(new MetricsLog(path, fd, lines));
 }
 
 MetricsLog::~MetricsLog() { close(fd_); }
@@ -133,6 +144,7 @@ absl::Status MetricsLog::Append(const MetricsRecord& record) {
     if (written < 0) return SystemError("write", path_);
     rest.remove_prefix(static_cast<size_t>(written));
   }
+  ++lines_;
   return absl::OkStatus();
 }
 

@@ -42,12 +42,14 @@ class MetricsRecord {
 
 class MetricsLog {
  public:
-  // Continues `path` after the run's `last_step` steps: lines of later steps and a last line that a
-  // crash has torn are dropped; the file is made where there is none. For the joined file to equal
-  // an unbroken run's, Sync() must come between the lines of a step and that step's checkpoint. A
-  // line in the middle that is no JSON object with a "step" is an error that names file and line.
+  // Continues `path` after the run's `last_step` steps: lines of later steps, what follows the
+  // first `most_lines` (negative: no such bound) and a last line that a crash has torn are dropped;
+  // the file is made where there is none. For the joined file to equal an unbroken run's, Sync()
+  // must come between the lines of a step and that step's checkpoint. A line in the middle that is
+  // no JSON object with a "step" is an error that names file and line.
   static absl::StatusOr<std::unique_ptr<MetricsLog>> Open(const std::string& path,
-                                                          int64_t last_step);
+                                                          int64_t last_step,
+                                                          int64_t most_lines = -1);
   ~MetricsLog();
   MetricsLog(const MetricsLog&) = delete;
   MetricsLog& operator=(const MetricsLog&) = delete;
@@ -56,11 +58,15 @@ class MetricsLog {
   absl::Status Append(const MetricsRecord& record);
   // All lines so far survive the machine.
   absl::Status Sync();
+  // In the file.
+  int64_t lines() const { return lines_; }
 
  private:
-  MetricsLog(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  MetricsLog(std::string path, int fd, int64_t lines)
+      : path_(std::move(path)), fd_(fd), lines_(lines) {}
   std::string path_;
   int fd_;
+  int64_t lines_;
 };
 
 }  // namespace frond

@@ -139,6 +139,7 @@ void Trainer::CountStep(const StepPlan& plan, const std::vector<double>& sums,
 
 absl::Status Trainer::Run() {
   if (report_ != nullptr) report_->Start(state_);
+  if (evaluation_pending_) RETURN_IF_ERROR(EvaluatePending());
   while (state_.step < config_.steps() && !stop_agreed_) {
     RETURN_IF_ERROR(Step());
     RETURN_IF_ERROR(AfterStep());
@@ -161,30 +162,44 @@ absl::Status Trainer::AfterStep() {
   }
   if (report_ != nullptr) report_->CountWork(state_, last_step_flops_, memory_);
   RETURN_IF_ERROR(AgreeOnStatus(world_, reported));
-  if (evaluation_ != nullptr && due(config_.eval().every_steps()) && !stop_agreed_) {
-    RETURN_IF_ERROR(EvaluateNow());
-  }
+  if (evaluation_ != nullptr && due(config_.eval().every_steps())) RETURN_IF_ERROR(EvaluateNow());
   if (due(config_.checkpoint().every_steps())) return Save();
   return absl::OkStatus();
 }
 
 absl::Status Trainer::EvaluateNow() {
+  // Until it is done; where a stop comes first, the checkpoint says that it is still to do.
+  evaluation_pending_ = true;
+  if (stop_agreed_) return absl::OkStatus();
   const absl::StatusOr<LanguageScores> scores = evaluation_->Run(ctx_, *model_, world_, stop_);
   if (!scores.ok()) {
-    // A stop that came in the middle: the evaluation is given up, the run is saved.
+    // A stop that came in the middle: the evaluation is put off, the run is saved.
     if (!absl::IsCancelled(scores.status())) return scores.status();
     stop_agreed_ = true;
     return absl::OkStatus();
   }
+  evaluation_pending_ = false;
   absl::Status status;
   if (report_ != nullptr) status = report_->ReportEvaluation(state_, *scores);
   return AgreeOnStatus(world_, status);
+}
+
+// The evaluation that a stop has put off. Saved at once, so that it is made up for only once.
+absl::Status Trainer::EvaluatePending() {
+  if (evaluation_ == nullptr) {
+    evaluation_pending_ = false;
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(EvaluateNow());
+  return evaluation_pending_ ? absl::OkStatus() : Save();
 }
 
 absl::Status Trainer::Save() {
   absl::Status status;
   if (world_.rank() == 0) {
     interval_.Save(state_);
+    if (evaluation_pending_) state_.counters[kEvaluationPending] = 1;
+    if (report_ != nullptr) state_.counters[kMetricsLines] = report_->metrics_lines();
     status = report_ != nullptr ? report_->Sync() : absl::OkStatus();
     if (status.ok()) {
       const CarriedFiles carried = {.tokenizer = tokenizer_->name(),

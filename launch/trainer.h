@@ -52,11 +52,16 @@ class Trainer {
  private:
   Trainer(const config::TrainConfig& config, Communicator& world, StopSignal* stop);
 
+  // Names of counters in a checkpoint's state.
+  static constexpr char kEvaluationPending[] = "evaluation.pending";
+  static constexpr char kMetricsLines[] = "metrics.lines";
+
   absl::Status SetUp();
   absl::Status SetUpWorkFolder();
   absl::Status SetUpModel();
   absl::Status Resume();
   absl::Status CheckResumable(const TrainState& saved) const;
+  void TakeState(TrainState saved);
   absl::Status SetUpReport();
   RunTable MakeRunTable() const;
 
@@ -69,6 +74,7 @@ class Trainer {
   absl::Status AfterStep();
   absl::Status Save();
   absl::Status EvaluateNow();
+  absl::Status EvaluatePending();
 
   config::TrainConfig config_;
   Communicator& world_;
@@ -91,6 +97,9 @@ class Trainer {
   IntervalStats interval_{0};
   double last_step_flops_ = 0;
   bool stop_agreed_ = false;
+  // A stop came before or during the evaluation after state_.step: the next start makes up for it.
+  bool evaluation_pending_ = false;
+  int64_t saved_metrics_lines_ = -1;  // of the checkpoint resumed from; negative: not known
   int64_t last_saved_step_ = -1;
 };
 

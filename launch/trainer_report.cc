@@ -53,8 +53,8 @@ absl::StatusOr<std::unique_ptr<TrainerReport>> TrainerReport::Open(Context& ctx,
                                                                    const Options& options,
                                                                    const TrainState& state) {
   std::unique_ptr<TrainerReport> report(new TrainerReport(options));
-  ASSIGN_OR_RETURN(report->metrics_,
-                   MetricsLog::Open(JoinPath(options.work_dir, "metrics.jsonl"), state.step));
+  ASSIGN_OR_RETURN(report->metrics_, MetricsLog::Open(JoinPath(options.work_dir, "metrics.jsonl"),
+                                                      state.step, options.metrics_lines));
   if (options.tensorboard) {
     ASSIGN_OR_RETURN(
         report->tensorboard_,

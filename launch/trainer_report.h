@@ -31,6 +31,8 @@ class TrainerReport {
     DType compute = DType::kF32;
     int ranks = 1;
     std::vector<std::string> languages;
+    // Of metrics.jsonl when the run was saved; negative: not known.
+    int64_t metrics_lines = -1;
   };
   // Continues the run's files after `state.step`. Measures the matmul peak that MFU refers to.
   static absl::StatusOr<std::unique_ptr<TrainerReport>> Open(Context& ctx, const Options& options,
@@ -46,6 +48,7 @@ class TrainerReport {
   void ReportSaved(const std::string& path);
   // metrics.jsonl and event files are on the disk when this returns.
   absl::Status Sync();
+  int64_t metrics_lines() const { return metrics_->lines(); }
   // Says how it went; summary.json gets this start's speeds. `stopped_early`: by a signal.
   absl::Status Finish(const TrainState& state, bool stopped_early);
 

@@ -76,19 +76,26 @@ absl::Status Trainer::Resume() {
   if (!path.empty()) {
     absl::StatusOr<TrainState> read = ReadRunCheckpoint(path, *model_, *optimizer_);
     RETURN_IF_ERROR(AgreeOnStatus(world_, read.ok() ? CheckResumable(*read) : read.status()));
-    TrainState saved = *std::move(read);
-    interval_.Load(saved);
-    saved.counters.clear();
-    saved.values.clear();
-    state_ = saved;
-    status = data_->Seek({.window = static_cast<uint64_t>(saved.stream_window),
-                          .row = static_cast<uint64_t>(saved.stream_row)});
+    TakeState(*std::move(read));
+    status = data_->Seek({.window = static_cast<uint64_t>(state_.stream_window),
+                          .row = static_cast<uint64_t>(state_.stream_row)});
     RETURN_IF_ERROR(AgreeOnStatus(world_, status));
-    last_saved_step_ = state_.step;
     LOG(INFO) << "Resuming from " << path;
   }
   model_->params().PrepareCompute(ctx_, /*for_training=*/true);
   return absl::OkStatus();
+}
+
+// What Save put into a checkpoint beside the state's own fields comes back out of it.
+void Trainer::TakeState(TrainState saved) {
+  interval_.Load(saved);
+  evaluation_pending_ = saved.counters.contains(kEvaluationPending);
+  const auto lines = saved.counters.find(kMetricsLines);
+  if (lines != saved.counters.end()) saved_metrics_lines_ = lines->second;
+  saved.counters.clear();
+  saved.values.clear();
+  state_ = std::move(saved);
+  last_saved_step_ = state_.step;
 }
 
 absl::Status Trainer::CheckResumable(const TrainState& saved) const {
@@ -116,6 +123,7 @@ absl::Status Trainer::SetUpReport() {
       .compute = ResolveT5Options(config_.model()).compute,
       .ranks = world_.size(),
       .languages = data_->languages(),
+      .metrics_lines = saved_metrics_lines_,
   };
   ASSIGN_OR_RETURN(report_, TrainerReport::Open(ctx_, options, state_));
   report_->PrintTable(MakeRunTable());
