@@ -59,6 +59,18 @@ TEST(MetricsRecordTest, NumbersReadBackToTheSameBits) {
   }
 }
 
+TEST_F(MetricsLogTest, DropsWhatFollowsTheLinesOfTheCheckpoint) {
+  Write(0, 3);
+  auto log = MetricsLog::Open(path_, 3, /*most_lines=*/3);
+  ASSERT_TRUE(log.ok()) << log.status();
+  ASSERT_TRUE((*log)->Append(MetricsRecord(3).BeginGroup("eval").EndGroup()).ok());
+  EXPECT_EQ((*log)->lines(), 4);
+  log = MetricsLog::Open(path_, 3, /*most_lines=*/3);
+  ASSERT_TRUE(log.ok()) << log.status();
+  EXPECT_EQ((*log)->lines(), 3);
+  EXPECT_THAT(Content(), testing::Not(HasSubstr("eval")));
+}
+
 TEST_F(MetricsLogTest, ResumedFileEqualsUnbrokenOne) {
   Write(0, 20);
   const std::string unbroken = Content();
