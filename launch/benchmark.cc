@@ -37,7 +37,7 @@ absl::Status DumpBatches(TrainingData& data, int64_t steps, const std::string& p
                                  batch.target_ids.begin() + batch.target_offsets[e + 1]));
       }
     }
-    absl::StrAppend(&text, nlohmann::json{{"source", sources}, {"target", targets}}.dump(), "\n");
+    absl::StrAppend(&text, nlohmann::json{{"sources", sources}, {"targets", targets}}.dump(), "\n");
   }
   RETURN_IF_ERROR(data.Seek(position));
   return WriteFileAtomically(path, text);

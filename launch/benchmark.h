@@ -12,7 +12,7 @@ namespace frond {
 
 struct BenchmarkOptions {
   int64_t steps = 5;
-  // Where the timed steps' batches are written, as JSON lines {"source": [[ids] ...], "target":
+  // Where the timed steps' batches are written, as JSON lines {"sources": [[ids] ...], "targets":
   // [[ids] ...]}, one step a line; empty: nowhere.
   std::string dump;
 };
