@@ -14,6 +14,14 @@ std::string Reason(const sentencepiece::util::Status& status) {
   return message.empty() ? status.ToString() : message;
 }
 
+// SentencePiece begins with its own source line and condition, "src/x.cc(1) [condition] ".
+std::string WithoutPlace(const std::string& reason) {
+  const size_t end = reason.rfind(']');
+  if (reason.find(".cc(") == std::string::npos || end == std::string::npos) return reason;
+  const size_t text = reason.find_first_not_of(' ', end + 1);
+  return text == std::string::npos ? "its bytes do not parse" : reason.substr(text);
+}
+
 class Sentences : public sentencepiece::SentenceIterator {
  public:
   explicit Sentences(const std::function<bool(std::string*)>& next) : next_(next) { Next(); }
@@ -39,7 +47,7 @@ SentencePieceModel::~SentencePieceModel() = default;
 
 std::string SentencePieceModel::Load(std::string_view model_bytes) {
   try {
-    return Reason(impl_->processor.LoadFromSerializedProto(model_bytes));
+    return WithoutPlace(Reason(impl_->processor.LoadFromSerializedProto(model_bytes)));
   } catch (const std::exception& e) {
     return e.what();
   }

@@ -60,6 +60,8 @@ class Trainer {
   absl::Status SetUpWorkFolder();
   absl::Status SetUpModel();
   absl::Status Resume();
+  absl::StatusOr<std::string> FindCheckpoint();
+  absl::Status LoadCheckpoint(const std::string& path);
   absl::Status CheckResumable(const TrainState& saved) const;
   void TakeState(TrainState saved);
   absl::Status SetUpReport();

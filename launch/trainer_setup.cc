@@ -60,29 +60,52 @@ absl::Status Trainer::Resume() {
   state_.seed = config_.seed();
   state_.manifest_hash = HashToHex(data_->mixture().manifest_hash());
   state_.config_hash = HashToHex(DataOrderHash(config_));
-  std::string path;
-  absl::Status status;
-  if (world_.rank() == 0 && config_.checkpoint().resume()) {
-    status = store_->Recover();
-    absl::StatusOr<NewestCheckpoint> newest = store_->NewestValid();
-    if (status.ok()) status = newest.status();
-    if (newest.ok()) {
-      for (const std::string& warning : newest->warnings) LOG(WARNING) << warning;
-      if (newest->found.has_value()) path = newest->found->path;
-    }
-  }
-  RETURN_IF_ERROR(AgreeOnStatus(world_, status));
-  path = world_.AllGatherBytes(path)[0];
+  absl::StatusOr<std::string> found = "";
+  if (world_.rank() == 0) found = FindCheckpoint();
+  RETURN_IF_ERROR(AgreeOnStatus(world_, found.status()));
+  const std::string path = world_.AllGatherBytes(*found)[0];
   if (!path.empty()) {
-    absl::StatusOr<TrainState> read = ReadRunCheckpoint(path, *model_, *optimizer_);
-    RETURN_IF_ERROR(AgreeOnStatus(world_, read.ok() ? CheckResumable(*read) : read.status()));
-    TakeState(*std::move(read));
-    status = data_->Seek({.window = static_cast<uint64_t>(state_.stream_window),
-                          .row = static_cast<uint64_t>(state_.stream_row)});
+    RETURN_IF_ERROR(AgreeOnStatus(world_, LoadCheckpoint(path)));
+    const absl::Status status = data_->Seek({.window = static_cast<uint64_t>(state_.stream_window),
+                                             .row = static_cast<uint64_t>(state_.stream_row)});
     RETURN_IF_ERROR(AgreeOnStatus(world_, status));
     LOG(INFO) << "Resuming from " << path;
   }
   model_->params().PrepareCompute(ctx_, /*for_training=*/true);
+  return absl::OkStatus();
+}
+
+// Empty where the run starts afresh. A fresh start over checkpoints would replace them one by one,
+// so it is refused.
+absl::StatusOr<std::string> Trainer::FindCheckpoint() {
+  RETURN_IF_ERROR(store_->Recover());
+  ASSIGN_OR_RETURN(const std::vector<StoredCheckpoint> all, store_->List());
+  if (!config_.checkpoint().resume()) {
+    if (all.empty()) return "";
+    return absl::FailedPreconditionError(
+        absl::StrCat("checkpoint.resume is false, but there is ", all.back().path,
+                     "; use another work_dir, or remove its checkpoints"));
+  }
+  ASSIGN_OR_RETURN(const NewestCheckpoint newest, store_->NewestValid());
+  for (const std::string& warning : newest.warnings) LOG(WARNING) << warning;
+  if (newest.found.has_value()) return newest.found->path;
+  if (newest.warnings.empty()) return "";
+  return absl::DataLossError(absl::StrCat("no checkpoint in ", config_.work_dir(),
+                                          "/checkpoints is whole (", newest.warnings.size(),
+                                          " damaged); to start afresh, remove them"));
+}
+
+absl::Status Trainer::LoadCheckpoint(const std::string& path) {
+  ASSIGN_OR_RETURN(const TrainState saved, ReadTrainState(path));
+  RETURN_IF_ERROR(CheckResumable(saved));
+  const absl::StatusOr<TrainState> read = ReadRunCheckpoint(path, *model_, *optimizer_);
+  if (!read.ok()) {
+    return absl::Status(read.status().code(),
+                        absl::StrCat(std::string(read.status().message()),
+                                     "; to train another model or with another optimizer, use "
+                                     "another work_dir"));
+  }
+  TakeState(*read);
   return absl::OkStatus();
 }
 

@@ -18,19 +18,38 @@
 namespace frond {
 namespace {
 
-absl::Status ErrnoStatus(absl::string_view what, absl::string_view path) {
-  const int error = errno;
+// What a person can put right (a path, rights, space) is told apart from a failing machine.
+absl::Status StatusOfErrno(int error, absl::string_view what, absl::string_view path) {
   const std::string text = absl::StrCat(what, " '", path, "': ", std::strerror(error));
-  if (error == ENOENT) return absl::NotFoundError(text);
-  if (error == ENOSPC || error == EFBIG || error == EDQUOT)
-    return absl::ResourceExhaustedError(text);
-  if (error == EACCES || error == EPERM) return absl::PermissionDeniedError(text);
-  return absl::InternalError(text);
+  switch (error) {
+    case ENOENT:
+      return absl::NotFoundError(text);
+    case ENOSPC:
+    case EFBIG:
+    case EDQUOT:
+      return absl::ResourceExhaustedError(text);
+    case EACCES:
+    case EPERM:
+      return absl::PermissionDeniedError(text);
+    case ENOTDIR:
+    case EISDIR:
+    case EEXIST:
+    case EROFS:
+    case ELOOP:
+    case ENAMETOOLONG:
+      return absl::FailedPreconditionError(text);
+    default:
+      return absl::InternalError(text);
+  }
+}
+
+absl::Status ErrnoStatus(absl::string_view what, absl::string_view path) {
+  return StatusOfErrno(errno, what, path);
 }
 
 absl::Status FromErrorCode(absl::string_view what, absl::string_view path,
                            const std::error_code& code) {
-  return absl::InternalError(absl::StrCat(what, " '", path, "': ", code.message()));
+  return StatusOfErrno(code.value(), what, path);
 }
 
 // Calls `consume` with the file's bytes in pieces of at most `piece_bytes`.
