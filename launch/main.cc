@@ -9,8 +9,8 @@
 #include "absl/strings/str_format.h"
 #include "core/base/log.h"
 #include "core/base/nearest_name.h"
-#include "dist/world.h"
 #include "launch/command.h"
+#include "launch/join_world.h"
 
 namespace frond {
 namespace {
@@ -68,7 +68,7 @@ int Main(int argc, char** argv) {
   for (const Command& command : commands) {
     names.push_back(command.name);
     if (command.name != name) continue;
-    absl::StatusOr<std::unique_ptr<Communicator>> world = CreateWorldCommunicator(argc, argv);
+    absl::StatusOr<std::unique_ptr<Communicator>> world = JoinWorld(argc, argv);
     if (!world.ok()) return Fail(world.status());
     const std::vector<std::string> args(argv + std::min(argc, 2), argv + argc);
     return RunCommand(command, args, **world);
