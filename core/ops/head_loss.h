@@ -16,7 +16,7 @@ struct HeadLossSpec {
   double z_loss = 0;
   // Upper limit for the logits and their gradient that exist at a time. The gradient of the weight
   // is read and written once a chunk, which is slow where a chunk has few hundred rows.
-  int64_t max_logits_bytes = int64_t{512} << 20;
+  int64_t max_logits_bytes = int64_t{1} << 30;
 };
 
 // The head's weight [V, d]: its f32 (f64) master and, where the caller packed them, the forms for

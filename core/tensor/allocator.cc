@@ -12,8 +12,6 @@ namespace {
 
 constexpr size_t kAlignment = 64;
 constexpr size_t kHugePage = size_t{2} << 20;
-// Cached blocks beyond this are given back to the system.
-constexpr size_t kMaxCachedBytes = size_t{1} << 30;
 
 size_t RoundUp(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
@@ -69,7 +67,19 @@ void* CpuAllocator::Allocate(size_t bytes, MemoryKind kind) {
   }
   live_[pointer] = {block_bytes, kind};
   Count(kind, static_cast<int64_t>(block_bytes));
+  TrimCache();
   return pointer;
+}
+
+void CpuAllocator::TrimCache() {
+  const auto live = static_cast<size_t>(report_.total.live_bytes);
+  most_live_bytes_ = std::max(most_live_bytes_, live);
+  while (cached_bytes_ > 0 && live + cached_bytes_ > most_live_bytes_) {
+    const auto block = cached_.begin();
+    std::free(block->second);
+    cached_bytes_ -= block->first;
+    cached_.erase(block);
+  }
 }
 
 void CpuAllocator::Free(void* pointer) {
@@ -80,12 +90,8 @@ void CpuAllocator::Free(void* pointer) {
   const Block block = found->second;
   live_.erase(found);
   Count(block.kind, -static_cast<int64_t>(block.bytes));
-  if (cached_bytes_ + block.bytes <= kMaxCachedBytes) {
-    cached_.emplace(block.bytes, pointer);
-    cached_bytes_ += block.bytes;
-  } else {
-    std::free(pointer);
-  }
+  cached_.emplace(block.bytes, pointer);
+  cached_bytes_ += block.bytes;
 }
 
 void CpuAllocator::Count(MemoryKind kind, int64_t bytes) {

@@ -61,12 +61,14 @@ class CpuAllocator : public Allocator {
     MemoryKind kind;
   };
   void* TakeCached(size_t bytes);
+  void TrimCache();
   void Count(MemoryKind kind, int64_t bytes);
 
   mutable std::mutex mutex_;
   std::unordered_map<void*, Block> live_;
   std::unordered_multimap<size_t, void*> cached_;
   size_t cached_bytes_ = 0;
+  size_t most_live_bytes_ = 0;
   MemoryReport report_;
 };
 

@@ -1,6 +1,7 @@
 #include "models/t5/t5_model.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <utility>
 
@@ -47,30 +48,47 @@ ParamSpec TableSpec(const T5Config& config, double stddev, ParamUse use) {
 
 }  // namespace
 
+// A batch as the stacks see it. Both sides are filled up to a multiple of a tile that is at most
+// 1/128 of their tokens, so that products of few distinct shapes have to be prepared; the filling
+// is a segment of its own, has no weight in the loss and gets no gradient.
 struct T5Model::Pass {
-  Pass(const Batch& batch, int32_t decoder_start, bool with_keys)
-      : source_ids(batch.source_ids), decoder_ids(ShiftRight(batch, decoder_start)) {
+  Pass(const Batch& batch, const T5Config& config, bool with_keys)
+      : source_ids(batch.source_ids),
+        decoder_ids(ShiftRight(batch, config.decoder_start_token_id)) {
     if (with_keys) {
       CHECK_EQ(static_cast<int64_t>(batch.example_keys.size()), batch.num_examples());
       source_keys = TokenKeys(batch.example_keys, batch.source_offsets);
       target_keys = TokenKeys(batch.example_keys, batch.target_offsets);
     }
-    const auto layout_of = [](const std::vector<int32_t>& offsets,
-                              const std::vector<uint64_t>& keys) {
-      const std::span<const int32_t> all(offsets);
-      return TokenLayout{.begin = all.first(all.size() - 1),
-                         .end = all.subspan(1),
-                         .token_keys = keys,
-                         .num_tokens = offsets.back()};
-    };
-    source = layout_of(batch.source_offsets, source_keys);
-    target = layout_of(batch.target_offsets, target_keys);
+    source_offsets = Fill(batch.source_offsets, config.pad_token_id, source_ids, source_keys);
+    target_offsets = Fill(batch.target_offsets, config.pad_token_id, decoder_ids, target_keys);
+    source = LayoutOf(source_offsets, source_keys);
+    target = LayoutOf(target_offsets, target_keys);
   }
   Pass(const Pass&) = delete;
   Pass& operator=(const Pass&) = delete;
 
-  std::span<const int32_t> source_ids;
-  std::vector<int32_t> decoder_ids;
+  // The offsets with the filling behind them.
+  static std::vector<int32_t> Fill(std::vector<int32_t> offsets, int32_t pad,
+                                   std::vector<int32_t>& ids, std::vector<uint64_t>& keys) {
+    const size_t tile = std::bit_floor(std::max<size_t>(ids.size() / 128, 1));
+    const size_t filled = (ids.size() + tile - 1) / tile * tile;
+    ids.resize(filled, pad);
+    if (!keys.empty()) keys.resize(filled, 0);
+    offsets.push_back(static_cast<int32_t>(filled));
+    return offsets;
+  }
+  static TokenLayout LayoutOf(const std::vector<int32_t>& offsets,
+                              const std::vector<uint64_t>& keys) {
+    const std::span<const int32_t> all(offsets);
+    return {.begin = all.first(all.size() - 1),
+            .end = all.subspan(1),
+            .token_keys = keys,
+            .num_tokens = offsets.back()};
+  }
+
+  std::vector<int32_t> source_ids, decoder_ids;
+  std::vector<int32_t> source_offsets, target_offsets;
   std::vector<uint64_t> source_keys, target_keys;
   TokenLayout source, target;
 };
@@ -153,17 +171,19 @@ Tensor T5Model::RunDecoder(Context& ctx, const Pass& pass, ConstView memory, flo
 
 TokenLosses T5Model::ForwardBackward(Context& ctx, const Batch& batch, const LossInput& loss,
                                      GradSink& sink) {
-  const Pass pass(batch, config_.decoder_start_token_id, loss.dropout > 0);
+  const Pass pass(batch, config_, loss.dropout > 0);
   Stack::Saved encoder_saved, decoder_saved;
   Tensor memory = RunEncoder(ctx, pass, loss.dropout, &encoder_saved);
   Tensor hidden = RunDecoder(ctx, pass, memory, loss.dropout, &decoder_saved);
 
   const int64_t targets = batch.num_target_tokens();
+  CHECK_EQ(static_cast<int64_t>(loss.token_weights.size()), targets);
   Tensor nll(ctx, {targets}, dims_.statistics()), log_z(ctx, {targets}, dims_.statistics());
   Tensor dhidden(ctx, hidden.shape(), dims_.compute);
-  HeadLoss(ctx, hidden, head(), batch.target_ids, loss.token_weights,
-           {.hidden_scale = head_scale(), .z_loss = loss.z_loss}, nll, log_z, dhidden,
-           sink.Open(ctx, *head_));
+  Fill(ctx, 0, Rows(dhidden.view(), targets, pass.target.num_tokens));
+  HeadLoss(ctx, Rows(hidden.view(), 0, targets), head(), batch.target_ids, loss.token_weights,
+           {.hidden_scale = head_scale(), .z_loss = loss.z_loss}, nll, log_z,
+           Rows(dhidden.view(), 0, targets), sink.Open(ctx, *head_));
   if (head_ != embedding_) sink.Close(ctx, *head_);
   hidden.Reset();
 
@@ -187,28 +207,28 @@ TokenLosses T5Model::ForwardBackward(Context& ctx, const Batch& batch, const Los
 }
 
 TokenLosses T5Model::Evaluate(Context& ctx, const Batch& batch) {
-  const Pass pass(batch, config_.decoder_start_token_id, /*with_keys=*/false);
+  const Pass pass(batch, config_, /*with_keys=*/false);
   const Tensor memory = RunEncoder(ctx, pass, 0, nullptr);
   const Tensor hidden = RunDecoder(ctx, pass, memory, 0, nullptr);
   const int64_t targets = batch.num_target_tokens();
   Tensor nll(ctx, {targets}, dims_.statistics()), log_z(ctx, {targets}, dims_.statistics());
   const std::vector<double> weights(static_cast<size_t>(targets), 0.0);
-  HeadLoss(ctx, hidden, head(), batch.target_ids, weights, {.hidden_scale = head_scale()}, nll,
-           log_z, {}, {});
+  HeadLoss(ctx, Rows(hidden.view(), 0, targets), head(), batch.target_ids, weights,
+           {.hidden_scale = head_scale()}, nll, log_z, {}, {});
   return {ToHost(nll), ToHost(log_z)};
 }
 
 Tensor T5Model::Encode(Context& ctx, const Batch& batch) {
-  const Pass pass(batch, config_.decoder_start_token_id, /*with_keys=*/false);
+  const Pass pass(batch, config_, /*with_keys=*/false);
   return RunEncoder(ctx, pass, 0, nullptr);
 }
 
 Tensor T5Model::Logits(Context& ctx, const Batch& batch) {
-  const Pass pass(batch, config_.decoder_start_token_id, /*with_keys=*/false);
+  const Pass pass(batch, config_, /*with_keys=*/false);
   const Tensor memory = RunEncoder(ctx, pass, 0, nullptr);
   const Tensor hidden = RunDecoder(ctx, pass, memory, 0, nullptr);
   Tensor logits(ctx, {batch.num_target_tokens(), config_.vocab_size}, dims_.statistics());
-  HeadLogits(ctx, hidden, head(), head_scale(), logits);
+  HeadLogits(ctx, Rows(hidden.view(), 0, batch.num_target_tokens()), head(), head_scale(), logits);
   return logits;
 }
 

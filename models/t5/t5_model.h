@@ -50,7 +50,8 @@ class T5Model {
   // Losses only, without dropout.
   TokenLosses Evaluate(Context& ctx, const Batch& batch);
 
-  // The encoder's output [source tokens, d_model] in the compute dtype, without dropout.
+  // The encoder's output [source tokens, d_model] in the compute dtype, without dropout. Rows
+  // beyond the batch's tokens may follow and mean nothing.
   Tensor Encode(Context& ctx, const Batch& batch);
   // Teacher-forced logits [target tokens, vocab] f32 (f64): small batches only (tests, parity
   // checks).
