@@ -5,7 +5,8 @@
 
 tatoeba: LASER's test set, tatoeba.CODE-eng.{CODE,eng}.gz, becomes translation rows in both directions.
 dolly:   JSON lines with "prompt" and "response".
-Writes tatoeba.jsonl and dolly.jsonl; every 50th row goes to *_eval.jsonl.
+Also joins sentences into rows that are longer than 512 / 128 tokens, for benchmarks at full length.
+Writes tatoeba.jsonl, dolly.jsonl and long.jsonl; every 50th row goes to *_eval.jsonl.
 """
 
 import argparse
@@ -36,6 +37,16 @@ def dolly_rows(path):
                 yield {"inputs": text, "targets": row["response"].strip(), "language": "eng"}
 
 
+def long_rows(rows, count=400, sentences=60):
+    rows = list(rows)
+    for i in range(count):
+        part = rows[i * sentences:(i + 1) * sentences]
+        if len(part) < sentences:
+            return
+        yield {"inputs": " ".join(r["inputs"] for r in part),
+               "targets": " ".join(r["targets"] for r in part[: sentences // 2]), "language": "mul"}
+
+
 def write(rows, out, name):
     rows = list(rows)
     held_out = rows[:: 50]
@@ -55,6 +66,7 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
     write(tatoeba_rows(args.tatoeba), args.out, "tatoeba")
     write(dolly_rows(args.dolly), args.out, "dolly")
+    write(long_rows(tatoeba_rows(args.tatoeba)), args.out, "long")
 
 
 if __name__ == "__main__":
