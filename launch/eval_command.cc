@@ -27,6 +27,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr size_t kSampleStride = 7919;  // a prime
+
 // The folder to evaluate; empty: a fresh model of the config.
 absl::StatusOr<std::string> ModelFolder(const Flags& flags, const config::TrainConfig& config) {
   if (flags.Has("untrained")) return std::string();
@@ -81,17 +83,24 @@ void PrintGroups(const std::map<std::string, Group>& groups) {
   }
 }
 
-// Answers in as many scripts as there are samples, right ones and wrong ones as they come.
-void PrintSamples(const std::vector<AnsweredExample>& answers, int64_t count) {
+void PrintSample(const AnsweredExample& sample) {
+  std::printf("\n[%s] %s\n  answer:   %s\n  expected: %s\n", sample.example->language.c_str(),
+              sample.example->inputs.c_str(), sample.answer.c_str(),
+              sample.example->targets.c_str());
+}
+
+// One answer of each script first, then more of any, right ones and wrong ones as they come.
+void PrintSamples(const std::vector<AnsweredExample>& answers, size_t count) {
   std::set<std::string> scripts;
-  for (int pass = 0; pass < 2 && count > 0; ++pass) {
-    for (size_t i = 0; i < answers.size() && count > 0; ++i) {
+  std::set<size_t> shown;
+  for (const bool new_script_only : {true, false}) {
+    for (size_t i = 0; i < answers.size() && shown.size() < count; ++i) {
       // A stride through the rows, so that samples are of different tasks.
-      const AnsweredExample& a = answers[(i * 7919) % answers.size()];
-      if (pass == 0 && !scripts.insert(a.example->script).second) continue;
-      std::printf("\n[%s] %s\n  answer:   %s\n  expected: %s\n", a.example->language.c_str(),
-                  a.example->inputs.c_str(), a.answer.c_str(), a.example->targets.c_str());
-      --count;
+      const size_t number = (i * kSampleStride) % answers.size();
+      const AnsweredExample& sample = answers[number];
+      const bool is_new = scripts.insert(sample.example->script).second;
+      if ((new_script_only && !is_new) || !shown.insert(number).second) continue;
+      PrintSample(sample);
     }
   }
 }
@@ -156,7 +165,7 @@ absl::Status Report(const Flags& flags, const config::TrainConfig& config,
   if (!flags.Has("brief")) std::fputs(scores.ToTable().c_str(), stdout);
   PrintGroups(groups);
   ASSIGN_OR_RETURN(const int64_t samples, flags.GetInteger("samples", 0, 0, 10'000));
-  PrintSamples(prepared.evaluation->answers(), samples);
+  PrintSamples(prepared.evaluation->answers(), static_cast<size_t>(samples));
   Json json = ToJson(scores, groups);
   json["model"] = folder.empty() ? "untrained" : folder;
   const std::string out = flags.Get("out", JoinPath(config.work_dir(), "eval.json"));
