@@ -49,8 +49,7 @@ TrainerReport::TrainerReport(const Options& options)
     : options_(options),
       progress_(std::cerr, Progress::StyleOfStderr(), Progress::ColumnsOfStderr()) {}
 
-absl::StatusOr<std::unique_ptr<TrainerReport>> TrainerReport::Open(Context& ctx,
-                                                                   const Options& options,
+absl::StatusOr<std::unique_ptr<TrainerReport>> TrainerReport::Open(const Options& options,
                                                                    const TrainState& state) {
   std::unique_ptr<TrainerReport> report(new TrainerReport(options));
   ASSIGN_OR_RETURN(report->metrics_, MetricsLog::Open(JoinPath(options.work_dir, "metrics.jsonl"),
@@ -60,8 +59,6 @@ absl::StatusOr<std::unique_ptr<TrainerReport>> TrainerReport::Open(Context& ctx,
         report->tensorboard_,
         TensorboardWriter::Open(JoinPath(options.work_dir, "tensorboard"), state.step));
   }
-  report->peak_flops_ = 1e9 * MeasureMatMulPeak(ctx, options.compute) * options.ranks;
-  report->Start(state);
   return report;
 }
 
@@ -70,6 +67,10 @@ void TrainerReport::PrintTable(const RunTable& table) {
 }
 
 void TrainerReport::Start(const TrainState& state) {
+  // An allocator of its own: the run's peak report must not hold the measurement's operands.
+  CpuAllocator memory;
+  Context ctx(memory);
+  peak_flops_ = 1e9 * MeasureMatMulPeak(ctx, options_.compute) * options_.ranks;
   start_ = interval_start_ = Clock::now();
   at_start_ = at_interval_ = state;
 }

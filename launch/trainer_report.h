@@ -18,8 +18,6 @@
 
 namespace frond {
 
-class Context;
-
 // Rank 0's. metrics.jsonl holds numbers of the run only, no clock; speeds go to the terminal and
 // TensorBoard.
 class TrainerReport {
@@ -34,11 +32,13 @@ class TrainerReport {
     // Of metrics.jsonl when the run was saved; negative: not known.
     int64_t metrics_lines = -1;
   };
-  // Continues the run's files after `state.step`. Measures the matmul peak that MFU refers to.
-  static absl::StatusOr<std::unique_ptr<TrainerReport>> Open(Context& ctx, const Options& options,
+  // Continues the run's files after `state.step`.
+  static absl::StatusOr<std::unique_ptr<TrainerReport>> Open(const Options& options,
                                                              const TrainState& state);
 
   void PrintTable(const RunTable& table);
+  // Measures the matmul peak that MFU refers to (some 0.4 s) and starts the clock. Before the first
+  // step that is reported.
   void Start(const TrainState& state);
   // After every step: feeds the speeds. `flops` are the step's, of all ranks.
   void CountWork(const TrainState& state, double flops, const CpuAllocator& memory);

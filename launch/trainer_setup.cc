@@ -148,7 +148,7 @@ absl::Status Trainer::SetUpReport() {
       .languages = data_->languages(),
       .metrics_lines = saved_metrics_lines_,
   };
-  ASSIGN_OR_RETURN(report_, TrainerReport::Open(ctx_, options, state_));
+  ASSIGN_OR_RETURN(report_, TrainerReport::Open(options, state_));
   report_->PrintTable(MakeRunTable());
   return absl::OkStatus();
 }
