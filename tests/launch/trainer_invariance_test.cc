@@ -1,0 +1,346 @@
+// What a run computes does not depend on how it is computed: ranks, micro-batches, packing and
+// recomputation change speed and memory only.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <mutex>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "configs/train_defaults.h"
+#include "configs/train_validation.h"
+#include "core/base/check.h"
+#include "core/base/file.h"
+#include "dist/local_communicator.h"
+#include "dist/thread_communicator.h"
+#include "launch/trainer.h"
+#include "tests/data/tiny_tokenizer.h"
+
+namespace frond {
+namespace {
+
+constexpr int kSteps = 20;
+// Relative. Sums of f32 products in another order differ by some 1e-7; the optimizers' division by
+// the gradient's own size hands such differences on from step to step, and where a gradient is all
+// but zero it enlarges them.
+constexpr double kLossTolerance = 1e-6;
+constexpr double kWeightTolerance = 1e-4;  // ||ours - theirs|| / ||theirs|| of each parameter
+// Of the f32 step against f64 by hand.
+constexpr double kHandTolerance = 1e-6;
+
+constexpr int kWindow = 12;  // examples of a step, in every form
+constexpr int kLongRow = 1024;
+
+struct Result {
+  std::vector<double> losses, z_losses;     // per step
+  std::vector<double> language_nll;         // over all steps
+  std::vector<std::vector<float>> weights;  // after the last step
+};
+
+class TrainerInvarianceTest : public testing::Test {
+ protected:
+  TrainerInvarianceTest() {
+    const testing::TestInfo* info = testing::UnitTest::GetInstance()->current_test_info();
+    folder_ = JoinPath(testing::TempDir(), absl::StrCat("frond_trainer_", info->name()));
+    CHECK_OK(RemoveRecursively(folder_));
+    CHECK_OK(CreateDirectories(folder_));
+    std::random_device device;
+    const uint32_t seed = device();
+    std::printf("rows are drawn with seed %u\n", seed);
+    CHECK_OK(WriteFileAtomically(JoinPath(folder_, "rows.jsonl"), Rows(seed)));
+    CHECK_OK(WriteFileAtomically(JoinPath(folder_, "spiece.model"), TinyModelBytes(320)));
+  }
+  ~TrainerInvarianceTest() override { CHECK_OK(RemoveRecursively(folder_)); }
+
+  // Rows of one to four sentences in three languages.
+  static std::string Rows(uint32_t seed) {
+    std::mt19937 random(seed);
+    std::string text;
+    for (int i = 0; i < 150; ++i) {
+      std::string inputs, targets;
+      for (uint32_t n = 1 + random() % 4; n > 0; --n) {
+        absl::StrAppend(&inputs, TinySentence(static_cast<int>(random() % 280)), " ");
+      }
+      for (uint32_t n = 1 + random() % 2; n > 0; --n) {
+        absl::StrAppend(&targets, TinySentence(static_cast<int>(random() % 280)), " ");
+      }
+      constexpr const char* kLanguages[] = {"eng", "deu", "tur"};
+      absl::StrAppend(&text, R"({"inputs": ")", inputs, R"(", "targets": ")", targets,
+                      R"(", "language": ")", kLanguages[random() % 3], "\"}\n");
+    }
+    return text;
+  }
+
+  // One window a step: as one long row, or as many rows of one example.
+  config::TrainConfig Config() {
+    config::TrainConfig config;
+    config.set_work_dir(JoinPath(folder_, absl::StrCat("run", runs_++)));
+    config.set_steps(kSteps);
+    config.set_threads(1);
+    config::T5Shape& shape = *config.mutable_model()->mutable_shape();
+    shape.set_d_model(32);
+    shape.set_d_kv(8);
+    shape.set_d_ff(64);
+    shape.set_num_heads(4);
+    shape.set_num_layers(2);
+    config::Data& data = *config.mutable_data();
+    data.set_tokenizer(JoinPath(folder_, "spiece.model"));
+    data.set_cache_dir(JoinPath(folder_, "cache"));
+    data.add_source()->add_path(JoinPath(folder_, "rows.jsonl"));
+    data.set_source_length(kLongRow);
+    data.set_target_length(kLongRow);
+    data.set_window(kWindow);
+    data.set_packing(false);
+    config.mutable_batch()->set_rows(kWindow);
+    config.mutable_optimizer()->mutable_adafactor()->set_min_dim_size_to_factor(16);
+    config.mutable_schedule()->set_learning_rate(0.01);
+    config.mutable_report()->set_tensorboard(false);
+    return config;
+  }
+
+  static config::TrainConfig Resolved(config::TrainConfig config) {
+    ResolveDefaults(config);
+    CHECK_OK(ValidateTrainConfig(config));
+    return config;
+  }
+
+  static Result TrainOn(Communicator& world, const config::TrainConfig& config) {
+    Result result;
+    auto trainer = Trainer::Create(Resolved(config), world, nullptr);
+    CHECK_OK(trainer.status());
+    double loss = 0, z_loss = 0;
+    for (int step = 0; step < kSteps; ++step) {
+      CHECK_OK((*trainer)->Step());
+      const IntervalStats& sums = (*trainer)->interval();
+      result.losses.push_back(sums.loss - loss);
+      result.z_losses.push_back(sums.z_loss - z_loss);
+      loss = sums.loss;
+      z_loss = sums.z_loss;
+    }
+    result.language_nll = (*trainer)->interval().language_nll;
+    for (const auto& param : (*trainer)->model().params().params()) {
+      const float* values = param->value.As<float>();
+      result.weights.emplace_back(values, values + param->value.shape().num_elements());
+    }
+    return result;
+  }
+
+  // Of rank 0; the other ranks' must be the same to the bit.
+  static Result Train(const config::TrainConfig& config, int ranks = 1) {
+    std::vector<Result> results(static_cast<size_t>(ranks));
+    RunThreadRanks(ranks, [&](Communicator& world) {
+      results[static_cast<size_t>(world.rank())] = TrainOn(world, config);
+    });
+    for (const Result& other : results) {
+      EXPECT_EQ(other.losses, results[0].losses);
+      EXPECT_TRUE(other.weights == results[0].weights) << "ranks have drifted apart";
+    }
+    return results[0];
+  }
+
+  static void ExpectClose(const std::vector<double>& ours, const std::vector<double>& theirs) {
+    ASSERT_EQ(ours.size(), theirs.size());
+    for (size_t i = 0; i < ours.size(); ++i) {
+      EXPECT_NEAR(ours[i], theirs[i], kLossTolerance * std::abs(theirs[i])) << "number " << i;
+    }
+  }
+
+  static void ExpectEqual(const Result& ours, const Result& theirs, const std::string& what) {
+    SCOPED_TRACE(what);
+    ExpectClose(ours.losses, theirs.losses);
+    ExpectClose(ours.z_losses, theirs.z_losses);
+    ExpectClose(ours.language_nll, theirs.language_nll);
+    ASSERT_EQ(ours.weights.size(), theirs.weights.size());
+    double worst = 0;
+    for (size_t p = 0; p < ours.weights.size(); ++p) {
+      double squares = 0, difference = 0;
+      for (size_t i = 0; i < ours.weights[p].size(); ++i) {
+        const double value = theirs.weights[p][i], off = ours.weights[p][i] - value;
+        squares += value * value;
+        difference += off * off;
+      }
+      worst = std::max(worst, std::sqrt(difference / squares));
+    }
+    EXPECT_LE(worst, kWeightTolerance);
+    double worst_loss = 0;
+    for (size_t i = 0; i < ours.losses.size(); ++i) {
+      worst_loss = std::max(worst_loss, std::abs(ours.losses[i] / theirs.losses[i] - 1));
+    }
+    std::printf("%s: losses differ by %.1e, weights by %.1e\n", what.c_str(), worst_loss, worst);
+  }
+
+  // The same run in every form.
+  void ExpectInvariant(const std::function<void(config::TrainConfig&)>& change) {
+    const auto train = [&](int ranks, int micro_batches, bool packed) {
+      config::TrainConfig config = Config();
+      change(config);
+      config.mutable_batch()->set_micro_batches(micro_batches);
+      config.mutable_data()->set_packing(packed);
+      if (packed) config.mutable_batch()->set_rows(1);
+      return Train(config, ranks);
+    };
+    const Result reference = train(1, 1, false);
+    EXPECT_LT(reference.losses.back(), reference.losses.front());
+    ExpectEqual(train(2, 1, false), reference, "two ranks");
+    ExpectEqual(train(4, 1, false), reference, "four ranks");
+    ExpectEqual(train(1, 2, false), reference, "two micro-batches");
+    ExpectEqual(train(1, 4, false), reference, "four micro-batches");
+    ExpectEqual(train(2, 2, false), reference, "two micro-batches on each of two ranks");
+    ExpectEqual(train(1, 1, true), reference, "packed into one row");
+    // One row a step: the second rank has nothing to do.
+    ExpectEqual(train(2, 1, true), reference, "packed into one row, two ranks");
+  }
+
+  std::string folder_;
+  int runs_ = 0;
+};
+
+TEST_F(TrainerInvarianceTest, MeanOverExamples) {
+  ExpectInvariant([](config::TrainConfig& config) {
+    config.mutable_loss()->set_normalizer(config::Loss::PER_EXAMPLE);
+    config.mutable_model()->set_dropout(0);
+  });
+}
+
+TEST_F(TrainerInvarianceTest, MeanOverExamplesWithDropout) {
+  ExpectInvariant([](config::TrainConfig& config) {
+    config.mutable_loss()->set_normalizer(config::Loss::PER_EXAMPLE);
+    config.mutable_model()->set_dropout(0.2f);
+  });
+}
+
+TEST_F(TrainerInvarianceTest, MeanOverTokensWithDropoutAndClipping) {
+  ExpectInvariant([](config::TrainConfig& config) {
+    config.mutable_loss()->set_normalizer(config::Loss::PER_TOKEN);
+    config.mutable_model()->set_dropout(0.1f);
+    config.mutable_optimizer()->set_clip_global_norm(0.5);
+    config.mutable_optimizer()->mutable_adamw();
+    config.mutable_schedule()->set_learning_rate(0.003);
+  });
+}
+
+TEST_F(TrainerInvarianceTest, RecomputationChangesNoBit) {
+  for (const config::ComputeDType compute : {config::F32, config::BF16}) {
+    const auto train = [&](config::Recompute recompute) {
+      config::TrainConfig config = Config();
+      config.mutable_model()->set_recompute(recompute);
+      config.mutable_model()->set_compute(compute);
+      return Train(config);
+    };
+    const Result kept = train(config::NONE), recomputed = train(config::BLOCK);
+    EXPECT_EQ(recomputed.losses, kept.losses);
+    EXPECT_TRUE(recomputed.weights == kept.weights);
+  }
+}
+
+// Dropout and the normaliser are not no-ops, so that the tests above could fail.
+TEST_F(TrainerInvarianceTest, DropoutSeedAndNormalizerMatter) {
+  const Result reference = Train(Config());
+  config::TrainConfig config = Config();
+  config.mutable_model()->set_dropout(0);
+  EXPECT_NE(Train(config).losses, reference.losses);
+  config = Config();
+  config.set_seed(7);
+  EXPECT_NE(Train(config).losses, reference.losses);
+  config = Config();
+  config.mutable_loss()->set_normalizer(config::Loss::PER_TOKEN);
+  EXPECT_NE(Train(config).losses, reference.losses);
+}
+
+// -log softmax(row)[target] and log of the softmax's normaliser.
+std::pair<double, double> LossOfRow(const double* row, int64_t vocabulary, int32_t target) {
+  const double largest = *std::max_element(row, row + vocabulary);
+  double sum = 0;
+  for (int64_t v = 0; v < vocabulary; ++v) sum += std::exp(row[v] - largest);
+  const double log_z = largest + std::log(sum);
+  return {log_z - row[target], log_z};
+}
+
+// Example `e` of `batch` alone.
+Batch OneExample(const Batch& batch, int64_t e) {
+  Batch one;
+  one.source_ids.assign(batch.source_ids.begin() + batch.source_offsets[e],
+                        batch.source_ids.begin() + batch.source_offsets[e + 1]);
+  one.target_ids.assign(batch.target_ids.begin() + batch.target_offsets[e],
+                        batch.target_ids.begin() + batch.target_offsets[e + 1]);
+  one.source_offsets = {0, static_cast<int32_t>(one.source_ids.size())};
+  one.target_offsets = {0, static_cast<int32_t>(one.target_ids.size())};
+  one.example_keys = {batch.example_keys[e]};
+  one.leaf = {batch.leaf[e]};
+  return one;
+}
+
+struct HandLosses {
+  double loss = 0, z_loss = 0;
+};
+
+// The loss of all examples, one by one, in f64 on a copy of the masters.
+HandLosses LossByHand(T5Model& model, const Batch& batch, const config::Loss& loss) {
+  CpuAllocator memory;
+  Context ctx(memory);
+  T5Model exact(model.config(), {.compute = DType::kF64});
+  exact.params().Allocate(ctx);
+  for (const auto& param : exact.params().params()) {
+    const Tensor& master = model.params().Find(param->name)->value;
+    const int64_t n = master.shape().num_elements();
+    std::copy_n(master.As<float>(), n, param->value.As<double>());
+  }
+  exact.params().PrepareCompute(ctx, /*for_training=*/false);
+  const bool per_example = loss.normalizer() == config::Loss::PER_EXAMPLE;
+  HandLosses sums;
+  for (int64_t e = 0; e < batch.num_examples(); ++e) {
+    const Batch one = OneExample(batch, e);
+    const Tensor logits = exact.Logits(ctx, one);
+    const double weight =
+        1.0 / (per_example ? static_cast<double>(batch.num_examples() * one.num_target_tokens())
+                           : static_cast<double>(batch.num_target_tokens()));
+    for (int64_t t = 0; t < one.num_target_tokens(); ++t) {
+      const int64_t vocabulary = logits.shape().dim(1);
+      const auto [nll, log_z] =
+          LossOfRow(logits.As<double>() + t * vocabulary, vocabulary, one.target_ids[t]);
+      sums.loss += weight * nll;
+      sums.z_loss += weight * loss.z_loss() * log_z * log_z;
+    }
+  }
+  return sums;
+}
+
+TEST_F(TrainerInvarianceTest, TheLossIsThatOfAComputationByHand) {
+  for (const auto normalizer : {config::Loss::PER_EXAMPLE, config::Loss::PER_TOKEN}) {
+    config::TrainConfig config = Config();
+    config.mutable_loss()->set_normalizer(normalizer);
+    config.mutable_loss()->set_z_loss(0.01f);
+    config.mutable_model()->set_dropout(0);
+    config.mutable_data()->set_packing(true);
+    config.mutable_batch()->set_rows(1);
+    const config::TrainConfig resolved = Resolved(config);
+    LocalCommunicator world;
+    auto trainer = Trainer::Create(resolved, world, nullptr);
+    ASSERT_TRUE(trainer.ok()) << trainer.status();
+    const auto tokenizer = Tokenizer::Load(resolved.data().tokenizer());
+    ASSERT_TRUE(tokenizer.ok());
+    auto data = TrainingData::Open(resolved, **tokenizer, 1);
+    ASSERT_TRUE(data.ok()) << data.status();
+    double loss = 0, z_loss = 0;
+    for (int step = 0; step < 3; ++step) {
+      const StepPlan plan = (*data)->NextStep(0, 1);
+      ASSERT_EQ(plan.batches.size(), 1u);
+      ASSERT_EQ(plan.batches[0].num_examples(), kWindow);
+      const HandLosses hand = LossByHand((*trainer)->model(), plan.batches[0], resolved.loss());
+      ASSERT_TRUE((*trainer)->Step().ok());
+      const IntervalStats& sums = (*trainer)->interval();
+      EXPECT_NEAR(sums.loss - loss, hand.loss, kHandTolerance * hand.loss);
+      EXPECT_NEAR(sums.z_loss - z_loss, hand.z_loss, kHandTolerance * hand.z_loss);
+      loss = sums.loss;
+      z_loss = sums.z_loss;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace frond
