@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""The same run alone and under mpirun on 1, 2 and 4 ranks: losses of every step and final weights.
+
+    mpi_invariance_test.py FROND FOLDER [MPIRUN]
+"""
+
+import array
+import json
+import math
+import pathlib
+import struct
+import sys
+
+from tiny_run import TinyRun
+
+STEPS = 20
+# Relative: f32 sums in another order. Weights: ||ours - theirs|| / ||theirs|| of each tensor.
+LOSS_TOLERANCE = 1e-6
+WEIGHT_TOLERANCE = 1e-4
+
+
+def tensors(path):
+    """Names and values of an f32 safetensors file."""
+    data = path.read_bytes()
+    size = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + size])
+    header.pop("__metadata__", None)
+    for name, entry in header.items():
+        begin, end = (8 + size + offset for offset in entry["data_offsets"])
+        yield name, array.array("f", data[begin:end])
+
+
+def train(run, ranks, mpirun):
+    """One run's lines of metrics and weights."""
+    name = f"ranks{ranks}"
+    config = run.write_config(name, [("steps: 40", f"steps: {STEPS}"), ("every_steps: 3 }", "every_steps: 1 }"),
+                                     ("  every_steps: 15", "  every_steps: 0")])
+    done = run.run("train", "--config", config, ranks=ranks, mpirun=mpirun)
+    if done.returncode != 0:
+        sys.exit(f"FAILED: {ranks} ranks: exit code {done.returncode}:\n{done.stderr}")
+    lines = [json.loads(line) for line in run.metrics(name).splitlines()]
+    return lines, dict(tensors(run.checkpoint(name, STEPS) / "model.safetensors"))
+
+
+def main():
+    frond, folder, mpirun = sys.argv[1], sys.argv[2], (sys.argv[3:] or [""])[0]
+    if not mpirun or not pathlib.Path(mpirun).exists():
+        print("SKIPPED: there is no mpirun, nothing was checked")
+        return
+    run = TinyRun(frond, folder)
+    reference, reference_weights = train(run, 0, mpirun)
+    for ranks in (1, 2, 4):
+        lines, weights = train(run, ranks, mpirun)
+        assert [line["step"] for line in lines] == list(range(1, STEPS + 1)), lines
+        assert weights.keys() == reference_weights.keys(), sorted(weights)
+        loss_error = max(abs(a["loss"] / b["loss"] - 1) for a, b in zip(lines, reference))
+        weight_error = max(math.dist(values, reference_weights[name]) / math.hypot(*reference_weights[name])
+                           for name, values in weights.items())
+        print(f"{ranks} ranks: losses differ by {loss_error:.1e}, weights by {weight_error:.1e}")
+        for a, b in zip(lines, reference):
+            for field in ("examples", "source_tokens", "target_tokens"):
+                assert a[field] == b[field], f"{ranks} ranks, step {a['step']}: {field} {a[field]}, not {b[field]}"
+        assert loss_error <= LOSS_TOLERANCE and weight_error <= WEIGHT_TOLERANCE, f"{ranks} ranks differ"
+
+
+if __name__ == "__main__":
+    main()
