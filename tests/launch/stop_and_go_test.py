@@ -139,12 +139,12 @@ def check_mpi_kills(run, draw, mpirun):
     print(f"kill -9 of one rank of two at {MPI_KILLS} moments over {len(folders)} runs: the same bytes")
 
 
-def check_signal(run, draw, number):
+def check_signal(run, draw, number, reference="reference", ranks=0, mpirun=None):
     """The signal ends a run in good order, wherever it comes, also during an evaluation."""
-    name = signal.Signals(number).name
+    name = signal.Signals(number).name + (f"_{ranks}_ranks" if ranks else "")
     config = run.write_config(name)
     for i in range(SIGNALS):
-        process = start(run, config)
+        process = start(run, config, ranks, mpirun)
         # The seventh event is the line before the evaluation at step 15.
         reached = wait_for_events(process, 7 if i == 0 else draw.randint(1, 4))
         check(reached, f"{name}: the run ended before the signal")
@@ -159,9 +159,9 @@ def check_signal(run, draw, number):
         check(max(steps) >= saved, f"{name}: steps to {saved} were reported, {max(steps)} is saved")
         if max(steps) == STEPS:
             break
-    done = run.run("train", "--config", config)
+    done = run.run("train", "--config", config, ranks=ranks, mpirun=mpirun)
     check(done.returncode == 0, f"{name}: the last start exits with {done.returncode}:\n{done.stderr}")
-    check_equal(run, name, "reference", f"stopped by {name}")
+    check_equal(run, name, reference, f"stopped by {name}")
     print(f"{name}: exit code 0, a checkpoint, the same bytes")
 
 
@@ -220,6 +220,8 @@ def main():
         check_signal(run, draw, number)
     if mpirun and pathlib.Path(mpirun).exists():
         check_mpi_kills(run, draw, mpirun)
+        # mpirun hands SIGUSR1 on to the ranks; SIGTERM it takes for itself and ends with 1.
+        check_signal(run, draw, signal.SIGUSR1, "mpi_reference", 2, mpirun)
         check_other_ranks(run, draw, mpirun)
     else:
         print("SKIPPED what needs mpirun: there is none")
