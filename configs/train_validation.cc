@@ -17,6 +17,11 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
+// A token's dropout key is its example's number times this plus its place in the example.
+constexpr int64_t kMaxTokens = int64_t{1} << 20;
+// A decoder's cache holds this many tokens of every sequence of a batch.
+constexpr int64_t kMaxNewTokens = int64_t{1} << 16;
+
 absl::Status Missing(absl::string_view path, absl::string_view right) {
   return absl::InvalidArgumentError(absl::StrCat(path, " is missing; ", right));
 }
@@ -29,6 +34,12 @@ absl::Status Wrong(absl::string_view path, absl::string_view value, absl::string
 absl::Status AtLeast(absl::string_view path, double value, double low) {
   if (value >= low) return absl::OkStatus();
   return Wrong(path, absl::StrCat(value), absl::StrCat("at least ", low));
+}
+
+absl::Status Between(absl::string_view path, int64_t value, int64_t low, int64_t high) {
+  RETURN_IF_ERROR(AtLeast(path, static_cast<double>(value), static_cast<double>(low)));
+  if (value <= high) return absl::OkStatus();
+  return Wrong(path, absl::StrCat(value), absl::StrCat("at most ", high));
 }
 
 absl::Status Above(absl::string_view path, double value, double low) {
@@ -156,8 +167,8 @@ absl::Status CheckData(const config::TrainConfig& config) {
   if (data.tokenizer().empty() && config.model().path().empty()) {
     return Missing("data.tokenizer", "without model.path it must name a SentencePiece model");
   }
-  RETURN_IF_ERROR(AtLeast("data.source_length", data.source_length(), 1));
-  RETURN_IF_ERROR(AtLeast("data.target_length", data.target_length(), 1));
+  RETURN_IF_ERROR(Between("data.source_length", data.source_length(), 1, kMaxTokens));
+  RETURN_IF_ERROR(Between("data.target_length", data.target_length(), 1, kMaxTokens));
   return AtLeast("data.window", data.window(), 1);
 }
 
@@ -169,7 +180,7 @@ absl::Status CheckEvaluation(const config::Evaluation& eval) {
   }
   RETURN_IF_ERROR(CheckSources("eval.source", eval.source()));
   RETURN_IF_ERROR(AtLeast("eval.max_examples_per_language", eval.max_examples_per_language(), 0));
-  RETURN_IF_ERROR(AtLeast("eval.max_new_tokens", eval.max_new_tokens(), 1));
+  RETURN_IF_ERROR(Between("eval.max_new_tokens", eval.max_new_tokens(), 1, kMaxNewTokens));
   return AtLeast("eval.batch_tokens", eval.batch_tokens(), 1);
 }
 

@@ -73,7 +73,7 @@ absl::Status Run(const CommandInput& input) {
   const Flags& flags = input.flags;
   Generator generator;
   ASSIGN_OR_RETURN(generator.max_new_tokens, flags.GetInteger("max-new-tokens", 128, 1, 1 << 16));
-  ASSIGN_OR_RETURN(const int64_t batch_size, flags.GetInteger("batch", 64, 1, 1 << 16));
+  ASSIGN_OR_RETURN(const int64_t batch_size, flags.GetInteger("batch", 64, 1, 1 << 12));
   const std::string compute = flags.Get("compute", "f32");
   if (compute != "f32" && compute != "bf16") {
     return absl::InvalidArgumentError(
