@@ -29,7 +29,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr size_t kSampleStride = 7919;  // a prime
 
-// The folder to evaluate; empty: a fresh model of the config.
+// The folder to evaluate; empty: the model that the config starts from.
 absl::StatusOr<std::string> ModelFolder(const Flags& flags, const config::TrainConfig& config) {
   if (flags.Has("untrained")) return std::string();
   if (flags.Has("model")) return flags.Get("model");
@@ -135,6 +135,16 @@ Json ToJson(const LanguageScores& scores, const std::map<std::string, Group>& gr
   return json;
 }
 
+// One rank looks: while a training run goes on, others could find a newer checkpoint.
+absl::StatusOr<std::string> AgreeOnModelFolder(const Flags& flags,
+                                               const config::TrainConfig& config,
+                                               Communicator& world) {
+  absl::StatusOr<std::string> folder = "";
+  if (world.rank() == 0) folder = ModelFolder(flags, config);
+  RETURN_IF_ERROR(AgreeOnStatus(world, folder.status()));
+  return world.AllGatherBytes(*folder)[0];
+}
+
 struct Prepared {
   std::shared_ptr<const Tokenizer> tokenizer;
   std::unique_ptr<Evaluation> evaluation;
@@ -160,11 +170,10 @@ absl::StatusOr<Prepared> Prepare(Context& ctx, const Flags& flags, config::Train
 
 absl::Status Report(const Flags& flags, const config::TrainConfig& config,
                     const std::string& folder, const Prepared& prepared,
-                    const LanguageScores& scores) {
+                    const LanguageScores& scores, int64_t samples) {
   const auto groups = GroupByScript(prepared.evaluation->examples(), scores);
   if (!flags.Has("brief")) std::fputs(scores.ToTable().c_str(), stdout);
   PrintGroups(groups);
-  ASSIGN_OR_RETURN(const int64_t samples, flags.GetInteger("samples", 0, 0, 10'000));
   PrintSamples(prepared.evaluation->answers(), static_cast<size_t>(samples));
   Json json = ToJson(scores, groups);
   json["model"] = folder.empty() ? "untrained" : folder;
@@ -178,19 +187,22 @@ absl::Status Report(const Flags& flags, const config::TrainConfig& config,
 absl::Status Run(const CommandInput& input) {
   const Flags& flags = input.flags;
   Communicator& world = input.world;
+  ASSIGN_OR_RETURN(const int64_t samples, flags.GetInteger("samples", 0, 0, 10'000));
+  if (flags.Has("model") && flags.Has("untrained")) {
+    return absl::InvalidArgumentError("give either --model or --untrained");
+  }
   absl::StatusOr<config::TrainConfig> config = ReadConfigOfFlags(flags);
   RETURN_IF_ERROR(AgreeOnStatus(world, config.status()));
   omp_set_num_threads(ThreadsPerRank(config->threads(), world));
   CpuAllocator memory;
   Context ctx(memory);
-  absl::StatusOr<std::string> folder = ModelFolder(flags, *config);
-  RETURN_IF_ERROR(AgreeOnStatus(world, folder.status()));
-  absl::StatusOr<Prepared> prepared = Prepare(ctx, flags, *config, *folder);
+  ASSIGN_OR_RETURN(const std::string folder, AgreeOnModelFolder(flags, *config, world));
+  absl::StatusOr<Prepared> prepared = Prepare(ctx, flags, *config, folder);
   RETURN_IF_ERROR(AgreeOnStatus(world, prepared.status()));
   ASSIGN_OR_RETURN(const LanguageScores scores,
                    prepared->evaluation->Run(ctx, *prepared->model, world, nullptr));
   absl::Status reported;
-  if (world.rank() == 0) reported = Report(flags, *config, *folder, *prepared, scores);
+  if (world.rank() == 0) reported = Report(flags, *config, folder, *prepared, scores, samples);
   return AgreeOnStatus(world, reported);
 }
 
@@ -201,7 +213,8 @@ Command EvalCommand() {
   flags.push_back({.name = "model",
                    .value_hint = "DIR",
                    .help = "a model folder (the newest checkpoint in work_dir)"});
-  flags.push_back({.name = "untrained", .help = "a fresh model of the config, for comparison"});
+  flags.push_back(
+      {.name = "untrained", .help = "the model that the config starts from, for comparison"});
   flags.push_back(
       {.name = "out", .value_hint = "FILE", .help = "scores as JSON (<work_dir>/eval.json)"});
   flags.push_back({.name = "samples", .value_hint = "N", .help = "answers to show (0)"});

@@ -11,6 +11,7 @@
 #include "core/base/status_macros.h"
 #include "data/jsonl_reader.h"
 #include "eval/greedy_decode.h"
+#include "launch/agree.h"
 #include "launch/training_data.h"
 
 namespace frond {
@@ -156,15 +157,11 @@ absl::StatusOr<LanguageScores> Evaluation::Run(Context& ctx, T5Model& model, Com
     if (cancelled || !status.ok()) break;
     status = RunBatch(ctx, model, numbers, scores);
   }
+  RETURN_IF_ERROR(AgreeOnStatus(world, status));
   std::vector<double> sums = scores.Sums();
   sums.push_back(cancelled ? 1 : 0);
-  sums.push_back(status.ok() ? 0 : 1);
   const View view{sums.data(), Shape{static_cast<int64_t>(sums.size())}, DType::kF64};
   world.AllReduce(ctx, view, Reduce::kSum).Wait();
-  if (sums.back() > 0) {
-    return status.ok() ? absl::InternalError("the evaluation failed on another rank") : status;
-  }
-  sums.pop_back();
   if (sums.back() > 0) return absl::CancelledError("a stop was asked for during evaluation");
   sums.pop_back();
   scores.SetSums(sums);
