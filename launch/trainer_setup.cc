@@ -35,8 +35,7 @@ absl::Status Trainer::SetUpWorkFolder() {
   RETURN_IF_ERROR(CreateDirectories(config_.work_dir()));
   ASSIGN_OR_RETURN(lock_, WorkFolderLock::Acquire(config_.work_dir()));
   store_ = std::make_unique<CheckpointStore>(config_.work_dir(), config_.checkpoint().keep_last());
-  return WriteFileAtomically(JoinPath(config_.work_dir(), "config.textproto"),
-                             ConfigToText(config_));
+  return absl::OkStatus();
 }
 
 absl::Status Trainer::SetUpModel() {
@@ -131,14 +130,17 @@ absl::Status Trainer::CheckResumable(const TrainState& saved) const {
   if (saved.config_hash != state_.config_hash) {
     return absl::FailedPreconditionError(
         absl::StrCat("the checkpoints in ", config_.work_dir(),
-                     " were made with another seed, row lengths, packing, window or rows per step; "
-                     "use another work_dir or the old values"));
+                     " were made with another seed, row lengths, packing, window, rows per step or "
+                     "field names; use another work_dir or the old values"));
   }
   return absl::OkStatus();
 }
 
 absl::Status Trainer::SetUpReport() {
   if (world_.rank() != 0) return absl::OkStatus();
+  // Not earlier: a config that is refused leaves the run's own in place.
+  RETURN_IF_ERROR(
+      WriteFileAtomically(JoinPath(config_.work_dir(), "config.textproto"), ConfigToText(config_)));
   const TrainerReport::Options options = {
       .work_dir = config_.work_dir(),
       .total_steps = config_.steps(),

@@ -200,6 +200,8 @@ def changed_runs(run):
     expect("another mixture", run.run("train", "--config", config, "--set", f"data.source[0].path={run.folder}/other.jsonl"),
            "another mixture", "another work_dir", alone=False)
     check("changed runs", run.metrics("changed") == run.metrics("run"), "metrics.jsonl was touched")
+    kept = [(run.folder / name / "config.textproto").read_bytes() for name in ("run", "changed")]
+    check("changed runs", kept[0] == kept[1], "config.textproto was touched")
 
 
 def start_until_saved(run, config, **keywords):
