@@ -8,7 +8,7 @@ namespace frond {
 
 // The examples of one micro-batch. Source and target tokens of example i are
 // source_ids[source_offsets[i] .. source_offsets[i+1]) and target_ids[target_offsets[i] ..
-// target_offsets[i+1]); both sides end with the end-of-sequence id where it was not truncated away.
+// target_offsets[i+1]); both sides end with the end-of-sequence id, truncated ones too.
 // Host memory only.
 struct Batch {
   std::vector<int32_t> source_ids;

@@ -1,21 +1,14 @@
 #include "mixtures/row_stream.h"
 
-#include <algorithm>
 #include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
 #include "core/base/philox.h"
+#include "data/batch_builder.h"
 
 namespace frond {
-namespace {
-
-SideLengths Truncate(const SideLengths& lengths, const SideLengths& limits) {
-  return {std::min(lengths.source, limits.source), std::min(lengths.target, limits.target)};
-}
-
-}  // namespace
 
 bool Row::operator==(const Row& other) const {
   return examples == other.examples && truncated == other.truncated &&
@@ -30,7 +23,7 @@ PlannedWindow RowStream::Planner::Plan(uint64_t window) const {
   for (const StreamExample& example : examples) {
     whole.push_back(lengths(example));
     CHECK(whole.back().source >= 1 && whole.back().target >= 1) << "example " << example.ordinal;
-    kept.push_back(Truncate(whole.back(), options.limits));
+    kept.push_back(TruncatedLengths(whole.back(), options.limits));
   }
   const uint64_t seed = MixBits(MixBits(stream.seed() ^ KeyFromText("packing")) ^ window);
   const PackedWindow packed = options.packing ? PackWindow(kept, options.limits, seed)
