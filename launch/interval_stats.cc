@@ -28,6 +28,7 @@ void IntervalStats::Save(TrainState& state) const {
   state.counters["interval.examples"] = examples;
   state.counters["interval.source_tokens"] = source_tokens;
   state.counters["interval.target_tokens"] = target_tokens;
+  state.counters["interval.truncated"] = truncated;
   state.values["interval.loss"] = loss;
   state.values["interval.z_loss"] = z_loss;
   state.values["interval.grad_norm"] = grad_norm;
@@ -43,6 +44,7 @@ void IntervalStats::Load(const TrainState& state) {
   examples = CounterOr0(state, "interval.examples");
   source_tokens = CounterOr0(state, "interval.source_tokens");
   target_tokens = CounterOr0(state, "interval.target_tokens");
+  truncated = CounterOr0(state, "interval.truncated");
   loss = ValueOr0(state, "interval.loss");
   z_loss = ValueOr0(state, "interval.z_loss");
   grad_norm = ValueOr0(state, "interval.grad_norm");

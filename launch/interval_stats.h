@@ -21,6 +21,7 @@ struct IntervalStats {
   int64_t examples = 0;
   int64_t source_tokens = 0;
   int64_t target_tokens = 0;
+  int64_t truncated = 0;                // examples that lost tokens on either side
   std::vector<double> language_nll;     // by language index, summed over target tokens
   std::vector<double> language_tokens;  // target tokens
 

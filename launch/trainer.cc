@@ -125,6 +125,7 @@ void Trainer::CountStep(const StepPlan& plan, const std::vector<double>& sums,
   interval_.examples += examples;
   interval_.source_tokens += plan.source_tokens;
   interval_.target_tokens += plan.target_tokens;
+  interval_.truncated += plan.truncated;
   const size_t languages = interval_.language_nll.size();
   for (size_t i = 0; i < languages; ++i) {
     interval_.language_nll[i] += sums[kLanguages + i];

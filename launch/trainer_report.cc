@@ -30,6 +30,7 @@ MetricsRecord IntervalRecord(const TrainState& state, const IntervalStats& stats
       .AddInteger("examples", state.examples)
       .AddInteger("source_tokens", state.source_tokens)
       .AddInteger("target_tokens", state.target_tokens)
+      .AddInteger("truncated", stats.truncated)
       .BeginGroup("languages");
   for (size_t i = 0; i < languages.size(); ++i) {
     const double tokens = stats.language_tokens[i];

@@ -109,6 +109,7 @@ StepPlan TrainingData::NextStep(int rank, int ranks) {
     }
     plan.source_tokens += row.tokens.source;
     plan.target_tokens += row.tokens.target;
+    plan.truncated += row.truncated;
     costs.push_back(row.tokens.source + row.tokens.target);
   }
   plan.next = rows_->position();

@@ -26,7 +26,8 @@ struct StepPlan {
   std::vector<SideLengths> lengths;  // of all examples of the step, all ranks
   int64_t source_tokens = 0;         // all ranks
   int64_t target_tokens = 0;
-  StreamPosition next;  // behind the step's rows
+  int64_t truncated = 0;  // examples that lose tokens on either side, all ranks
+  StreamPosition next;    // behind the step's rows
 };
 
 class TrainingData {
@@ -54,8 +55,6 @@ class TrainingData {
   // Leaf -> index into languages().
   const std::vector<int32_t>& language_of_leaf() const { return language_of_leaf_; }
   const std::vector<std::string>& languages() const { return languages_; }  // sorted
-  // Of everything taken by this rank so far.
-  const TruncationCount& truncation() const { return builder_.truncation(); }
 
  private:
   explicit TrainingData(const config::TrainConfig& config);
