@@ -5,8 +5,8 @@
 
 namespace frond {
 
-// `configured` where positive; else the processors this process may run on, divided by the ranks of
-// this host. Collective over `world`.
+// `configured` where positive; else the processors this rank may run on, divided by the ranks of
+// this host that may run on the same ones. Collective over `world`.
 int ThreadsPerRank(int configured, Communicator& world);
 
 }  // namespace frond
