@@ -81,6 +81,12 @@ absl::StatusOr<T5Config> ResolveT5Config(const config::Model& model, const Token
         absl::StrCat("the tokenizer ", tokenizer.name(), " has ", tokenizer.vocab_size(),
                      " pieces, more than the model's vocabulary of ", t5.vocab_size));
   }
+  if (tokenizer.eos_id() != t5.eos_token_id) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the tokenizer ", tokenizer.name(), " ends sequences with id ",
+                     tokenizer.eos_id(), ", the model in ", model.path(), " with ", t5.eos_token_id,
+                     "; its answers would never end: use the model's own tokenizer"));
+  }
   t5.dropout_rate = model.dropout();
   return t5;
 }

@@ -15,6 +15,9 @@ namespace {
 absl::Status Run(const CommandInput& input) {
   ASSIGN_OR_RETURN(const int64_t benchmark_steps,
                    input.flags.GetInteger("benchmark", 0, 1, 1'000'000));
+  if (input.flags.Has("dump-batches") && benchmark_steps == 0) {
+    return absl::InvalidArgumentError("--dump-batches needs --benchmark STEPS");
+  }
   absl::StatusOr<config::TrainConfig> config = ReadConfigOfFlags(input.flags);
   RETURN_IF_ERROR(AgreeOnStatus(input.world, config.status()));
   if (benchmark_steps > 0) {

@@ -74,6 +74,11 @@ def command_line(run):
     expect("missing flag", run.run("train"), "--config")
     expect("flag without a value", run.run("train", "--config"), "--config")
     expect("flag of a wrong type", run.run("train", "--config", run.config, "--benchmark", "x"), "--benchmark", "'x'")
+    expect("a flag without its other", run.run("train", "--config", run.config, "--dump-batches", run.folder / "x"),
+           "--dump-batches", "--benchmark")
+    expect("flags that contradict", run.run("eval", "--config", run.config, "--model", run.folder, "--untrained"),
+           "--model", "--untrained")
+    expect("samples out of range", run.run("eval", "--config", run.config, "--samples", "-1"), "--samples", "'-1'")
     expect("no such config", run.run("train", "--config", "/nowhere.textproto"), "/nowhere.textproto")
     expect("no such model", run.run("generate", "--model", "/nowhere", "--prompt", "x"), "/nowhere")
     expect("no checkpoint", run.run("eval", "--config", run.write_config("untrained")), "untrained", "--model")
@@ -143,6 +148,13 @@ def with_header(change):
     return with_weights(apply)
 
 
+def with_config(**fields):
+    def apply(folder):
+        path = folder / "config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+    return apply
+
+
 def models(cases):
     cases.model("truncated weights", with_weights(lambda data: data[:-100]), "truncated")
     cases.model("weights of five bytes", with_weights(lambda data: data[:5]), "5 bytes")
@@ -155,6 +167,7 @@ def models(cases):
     cases.model("no config.json", lambda folder: (folder / "config.json").unlink(), "config.json")
     cases.model("broken config.json", lambda folder: (folder / "config.json").write_text("{"), "config.json")
     cases.model("no weights", lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors")
+    cases.model("another end of sequence", with_config(eos_token_id=7), "id 1", "with 7", "tokenizer")
     cases.model("no model", shutil.rmtree)
 
 
