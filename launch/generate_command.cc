@@ -1,11 +1,13 @@
 // frond generate: greedy answers to a prompt, or to every line of a file.
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/file.h"
+#include "core/base/log.h"
 #include "core/base/status_macros.h"
 #include "data/batch_builder.h"
 #include "data/tokenizer.h"
@@ -24,6 +26,7 @@ struct Generator {
   std::unique_ptr<T5Model> model;
   int32_t max_source_tokens = 1024;
   int64_t max_new_tokens = 128;
+  int64_t truncated = 0;  // prompts so far that lost tokens
 
   absl::Status Load(const std::string& folder, DType compute) {
     ASSIGN_OR_RETURN(const T5Config config, ReadT5Config(folder));
@@ -48,10 +51,14 @@ struct Generator {
       source.push_back(model->config().eos_token_id);
       builder.Append(source, target, 0, 0);
     }
+    truncated += builder.truncation().examples;
     std::vector<std::string> answers;
     for (std::vector<int32_t>& ids : GreedyDecode(ctx, *model, builder.batch(), max_new_tokens)) {
       std::erase_if(ids, [&](int32_t id) { return id >= tokenizer->vocab_size(); });
-      ASSIGN_OR_RETURN(answers.emplace_back(), tokenizer->Decode(ids));
+      ASSIGN_OR_RETURN(std::string answer, tokenizer->Decode(ids));
+      // Byte pieces can spell a line feed; an answer is one line.
+      std::replace(answer.begin(), answer.end(), '\n', ' ');
+      answers.push_back(std::move(answer));
     }
     return answers;
   }
@@ -88,6 +95,10 @@ absl::Status Run(const CommandInput& input) {
     ASSIGN_OR_RETURN(const std::vector<std::string> answers,
                      generator.Answer(std::span(prompts).subspan(begin, end - begin)));
     for (const std::string& answer : answers) absl::StrAppend(&output, answer, "\n");
+  }
+  if (generator.truncated > 0) {
+    LOG(WARNING) << generator.truncated << " of " << prompts.size() << " prompts were cut to "
+                 << generator.max_source_tokens << " tokens";
   }
   if (flags.Has("output")) return WriteFileAtomically(flags.Get("output"), output);
   std::fputs(output.c_str(), stdout);
