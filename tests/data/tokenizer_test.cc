@@ -119,6 +119,16 @@ TEST_F(TokenizerTest, TrainsTheFormOfMt5) {
   EXPECT_LT(tokenizer->Encode("seven red leaves").size(), 16u);
 }
 
+// The form of mT5 keeps no layout: templates that rely on it lose it.
+TEST_F(TokenizerTest, LineFeedsAndRepeatedSpacesAreOneSpace) {
+  const auto tokenizer = TinyTokenizer();
+  const std::vector<int32_t> plain = tokenizer->Encode("three green stones");
+  for (const char* text : {"three\ngreen\n\nstones", "  three   green \t stones ",
+                           "three\r\ngreen stones\n", "three\u3000green\u00a0stones"}) {
+    EXPECT_EQ(tokenizer->Encode(text), plain) << text;
+  }
+}
+
 TEST_F(TokenizerTest, TrainingIsRepeatable) {
   EXPECT_EQ(Hash64(TinyModelBytes()), Hash64(TinyModelBytes()));
 }
