@@ -9,8 +9,9 @@ absl::StatusOr<std::vector<FileRecord>> CarryModelFiles(const std::string& from_
                                                         const std::string& to_folder) {
   std::vector<FileRecord> records;
   for (const char* name :
-       {"spiece.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-        "added_tokens.json", "generation_config.json"}) {
+       {"spiece.model", "sentencepiece.model", "tokenizer.model", "sentencepiece.bpe.model",
+        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+        "generation_config.json"}) {
     const std::string from = JoinPath(from_folder, name);
     if (!PathExists(from)) continue;
     ASSIGN_OR_RETURN(const std::string bytes, ReadFile(from));

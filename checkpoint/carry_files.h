@@ -9,9 +9,10 @@
 
 namespace frond {
 
-// Copies spiece.model, tokenizer.json, tokenizer_config.json, special_tokens_map.json,
-// added_tokens.json and generation_config.json, those that exist, between existing folders. The
-// copies are synced; their records name paths relative to `to_folder`.
+// Copies the SentencePiece model under any of its usual names, tokenizer.json,
+// tokenizer_config.json, special_tokens_map.json, added_tokens.json and generation_config.json,
+// those that exist, between existing folders. The copies are synced; their records name paths
+// relative to `to_folder`.
 absl::StatusOr<std::vector<FileRecord>> CarryModelFiles(const std::string& from_folder,
                                                         const std::string& to_folder);
 

@@ -12,6 +12,8 @@
 namespace frond {
 namespace {
 
+constexpr char kGenerationConfig[] = "generation_config.json";
+
 std::vector<NamedTensor> NamedSlots(Optimizer& optimizer) {
   std::vector<NamedTensor> named;
   for (OptimizerSlot& slot : optimizer.Slots()) named.push_back({slot.name, slot.value});
@@ -38,7 +40,27 @@ std::string TokenizerConfig() {
   return json.dump(2) + "\n";
 }
 
-// Adds what the folder that the model came from did not have.
+// Whether the folder that the model came from holds the tokenizer of this run. The files of another
+// one must not get into the checkpoint.
+absl::StatusOr<bool> HoldsOurTokenizer(const CarriedFiles& carried) {
+  if (carried.model_folder.empty()) return false;
+  const absl::StatusOr<std::string> file = FindTokenizerFile(carried.model_folder);
+  if (!file.ok()) return false;
+  if (*file == carried.tokenizer) return true;
+  ASSIGN_OR_RETURN(const std::string theirs, ReadFile(*file));
+  ASSIGN_OR_RETURN(const std::string ours, ReadFile(carried.tokenizer));
+  return theirs == ours;
+}
+
+// Of the folder that the model came from, or our own.
+absl::StatusOr<std::string> GenerationConfigOf(const CarriedFiles& carried,
+                                               const T5Config& config) {
+  const std::string theirs = JoinPath(carried.model_folder, kGenerationConfig);
+  if (carried.model_folder.empty() || !PathExists(theirs)) return GenerationConfig(config);
+  return ReadFile(theirs);
+}
+
+// Adds what has not been carried from the folder that the model came from.
 absl::Status CompleteFolder(const std::string& folder, const CarriedFiles& carried,
                             const T5Config& config, std::vector<FileRecord>& records) {
   const auto add = [&](const std::string& name, const std::string& bytes) -> absl::Status {
@@ -50,8 +72,9 @@ absl::Status CompleteFolder(const std::string& folder, const CarriedFiles& carri
     RETURN_IF_ERROR(add("spiece.model", model));
     RETURN_IF_ERROR(add("tokenizer_config.json", TokenizerConfig()));
   }
-  if (!PathExists(JoinPath(folder, "generation_config.json"))) {
-    RETURN_IF_ERROR(add("generation_config.json", GenerationConfig(config)));
+  if (!PathExists(JoinPath(folder, kGenerationConfig))) {
+    ASSIGN_OR_RETURN(const std::string generation, GenerationConfigOf(carried, config));
+    RETURN_IF_ERROR(add(kGenerationConfig, generation));
   }
   return absl::OkStatus();
 }
@@ -63,6 +86,7 @@ absl::StatusOr<std::vector<FileRecord>> WriteRunCheckpoint(const std::string& fo
                                                            Optimizer& optimizer,
                                                            const TrainState& state,
                                                            const CarriedFiles& carried) {
+  ASSIGN_OR_RETURN(const bool carry, HoldsOurTokenizer(carried));
   const std::vector<NamedTensor> weights = NamedMasters(model.params());
   const std::vector<NamedTensor> slots = NamedSlots(optimizer);
   ASSIGN_OR_RETURN(std::vector<FileRecord> records,
@@ -70,7 +94,7 @@ absl::StatusOr<std::vector<FileRecord>> WriteRunCheckpoint(const std::string& fo
                                                  .weights = weights,
                                                  .optimizer_slots = slots,
                                                  .state = &state,
-                                                 .carry_from = carried.model_folder}));
+                                                 .carry_from = carry ? carried.model_folder : ""}));
   RETURN_IF_ERROR(CompleteFolder(folder, carried, model.config(), records));
   return records;
 }

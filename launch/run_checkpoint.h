@@ -19,8 +19,10 @@ namespace frond {
 
 // Files that make a checkpoint folder complete for others' tools.
 struct CarriedFiles {
-  std::string tokenizer;     // a SentencePiece file; becomes spiece.model
-  std::string model_folder;  // where tokenizer and generation files are taken from; may be empty
+  std::string tokenizer;  // a SentencePiece file; becomes spiece.model
+  // Where generation settings are taken from, and tokenizer files if they are of that SentencePiece
+  // file; may be empty.
+  std::string model_folder;
 };
 
 // Writes model, optimizer and state into `folder`. Not collective: rank 0 calls it.

@@ -1,0 +1,87 @@
+#include "launch/run_checkpoint.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+
+#include "core/base/file.h"
+#include "optim/adafactor.h"
+
+namespace frond {
+namespace {
+
+using testing::HasSubstr;
+
+// Saves a tiny model that came from `base`, trained with the tokenizer file `tokenizer`.
+class RunCheckpointTest : public testing::Test {
+ protected:
+  RunCheckpointTest() {
+    EXPECT_TRUE(CreateDirectories(folder_ + "/base").ok());
+    Write("ours.model", "ours");
+    Write("base/tokenizer_config.json", "their settings");
+    Write("base/generation_config.json", "their generation");
+  }
+  ~RunCheckpointTest() override { std::filesystem::remove_all(folder_); }
+
+  void Write(const std::string& name, const std::string& text) {
+    EXPECT_TRUE(WriteFileAtomically(folder_ + "/" + name, text).ok());
+  }
+
+  // The checkpoint's folder, with its commit record verified.
+  std::string Save() {
+    CpuAllocator memory;
+    Context ctx(memory);
+    const T5Config config = {.vocab_size = 16,
+                             .d_model = 8,
+                             .d_kv = 4,
+                             .d_ff = 8,
+                             .num_heads = 2,
+                             .num_layers = 1,
+                             .num_decoder_layers = 1};
+    T5Model model(config, {});
+    model.params().Initialize(ctx, 1);
+    Adafactor optimizer({});
+    optimizer.Register(ctx, model.params());
+    const CarriedFiles carried = {.tokenizer = folder_ + "/ours.model",
+                                  .model_folder = folder_ + "/base"};
+    CheckpointStore store(folder_, 1);
+    const auto path = store.Save(1, [&](const std::string& to) {
+      return WriteRunCheckpoint(to, model, optimizer, {}, carried);
+    });
+    EXPECT_TRUE(path.ok()) << path.status();
+    const auto newest = store.NewestValid();
+    EXPECT_TRUE(newest.ok() && newest->found.has_value());
+    return path.value_or("");
+  }
+
+  const std::string folder_ =
+      testing::TempDir() + "/run_checkpoint_test_" + std::to_string(getpid());
+};
+
+TEST_F(RunCheckpointTest, CarriesTheFilesOfItsTokenizerUnderTheirNames) {
+  for (const std::string name : {"spiece.model", "tokenizer.model", "sentencepiece.bpe.model"}) {
+    Write("base/" + name, "ours");
+    const std::string path = Save();
+    EXPECT_EQ(ReadFile(path + "/" + name).value_or(""), "ours") << name;
+    EXPECT_EQ(ReadFile(path + "/tokenizer_config.json").value_or(""), "their settings");
+    EXPECT_EQ(ReadFile(path + "/generation_config.json").value_or(""), "their generation");
+    std::filesystem::remove(folder_ + "/base/" + name);
+  }
+}
+
+// A run with a tokenizer of its own must not be given the model folder's.
+TEST_F(RunCheckpointTest, AnotherTokenizerIsNotCarried) {
+  for (const bool base_has_one : {false, true}) {
+    if (base_has_one) Write("base/spiece.model", "theirs");
+    const std::string path = Save();
+    EXPECT_EQ(ReadFile(path + "/spiece.model").value_or(""), "ours");
+    EXPECT_THAT(ReadFile(path + "/tokenizer_config.json").value_or(""), HasSubstr("T5Tokenizer"));
+    EXPECT_EQ(ReadFile(path + "/generation_config.json").value_or(""), "their generation");
+  }
+}
+
+}  // namespace
+}  // namespace frond
