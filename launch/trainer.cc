@@ -17,6 +17,10 @@ namespace {
 // Layout of the sums that ranks add up once per step.
 enum SumIndex : size_t { kLoss, kZLoss, kStop, kLanguages };
 
+bool IsFiniteLoss(const std::vector<double>& sums) {
+  return std::isfinite(sums[kLoss]) && std::isfinite(sums[kZLoss]);
+}
+
 void AllReduceSum(Context& ctx, Communicator& group, std::vector<double>& values) {
   const View view{values.data(), Shape{static_cast<int64_t>(values.size())}, DType::kF64};
   group.AllReduce(ctx, view, Reduce::kSum).Wait();
@@ -57,7 +61,6 @@ std::vector<double> Trainer::RunPasses(const StepPlan& plan) {
     }
   }
   if (stop_ != nullptr && stop_->Requested()) sums[kStop] = 1;
-  AllReduceSum(ctx_, world_, sums);
   return sums;
 }
 
@@ -73,21 +76,31 @@ std::string Trainer::LanguageMix(const StepPlan& plan) const {
   return text;
 }
 
+// What the first rank whose own loss is not finite says. Every rank calls it.
+absl::Status Trainer::LossError(const StepPlan& plan, const std::vector<double>& own) const {
+  absl::Status status;
+  if (!IsFiniteLoss(own)) {
+    status = absl::InternalError(absl::StrCat(
+        "the loss of step ", state_.step + 1, " is not finite: ", own[kLoss], ", z-loss ",
+        own[kZLoss], "; the batch of rank ", world_.rank(), " holds", LanguageMix(plan),
+        "; the last checkpoint is from step ", std::max<int64_t>(last_saved_step_, 0)));
+  }
+  RETURN_IF_ERROR(AgreeOnStatus(world_, status));
+  return absl::InternalError(
+      absl::StrCat("the loss of step ", state_.step + 1, " overflows when ranks add it up"));
+}
+
 absl::Status Trainer::Step() {
   const StepPlan plan = data_->NextStep(mesh_->data().rank(), mesh_->data().size());
   ctx_.rng = {.seed = config_.seed(), .step = static_cast<uint64_t>(state_.step)};
   grads_->StartStep(ctx_);
-  const std::vector<double> sums = RunPasses(plan);
-  if (!std::isfinite(sums[kLoss]) || !std::isfinite(sums[kZLoss])) {
-    return absl::InternalError(absl::StrCat(
-        "the loss of step ", state_.step + 1, " is ", sums[kLoss], "; the batch of rank ",
-        world_.rank(), " holds", LanguageMix(plan), "; the last checkpoint is from step ",
-        std::max<int64_t>(last_saved_step_, 0)));
-  }
+  const std::vector<double> own = RunPasses(plan);
+  std::vector<double> sums = own;
+  AllReduceSum(ctx_, world_, sums);
+  if (!IsFiniteLoss(sums)) return LossError(plan, own);
   const absl::StatusOr<double> norm = grads_->Finish(ctx_, mesh_->data());
   if (!norm.ok()) {
-    return absl::Status(
-        norm.status().code(),
+    return absl::InternalError(
         absl::StrCat("step ", state_.step + 1, ": ", std::string(norm.status().message()),
                      "; the batch of rank ", world_.rank(), " holds", LanguageMix(plan)));
   }

@@ -67,9 +67,10 @@ class Trainer {
   absl::Status SetUpReport();
   RunTable MakeRunTable() const;
 
-  // The step's passes; returns the per-step sums [loss, z-loss, stop, nll by language, tokens by
-  // language].
+  // The step's passes; returns this rank's part of the per-step sums [loss, z-loss, stop, nll by
+  // language, tokens by language].
   std::vector<double> RunPasses(const StepPlan& plan);
+  absl::Status LossError(const StepPlan& plan, const std::vector<double>& own) const;
   absl::Status UpdateParameters(double gradient_norm);
   void CountStep(const StepPlan& plan, const std::vector<double>& sums, double gradient_norm);
   std::string LanguageMix(const StepPlan& plan) const;

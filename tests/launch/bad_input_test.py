@@ -256,6 +256,16 @@ def second_process(run):
     check("a second process", first.wait() == 0, "it disturbed the first")
 
 
+def diverging(run, name, **launch):
+    """Not the input's fault alone: exit code 1. One line says where, and nothing is saved after it."""
+    config = run.write_config(name, [("learning_rate: 0.02", "learning_rate: 1e30")])
+    done = run.run("train", "--config", config, **launch)
+    ours = [line for line in done.stderr.splitlines() if line.startswith("frond: ")]
+    check(name, done.returncode == 1 and len(ours) == 1, f"exit code {done.returncode}, {ours}")
+    check(name, all(word in "".join(ours) for word in ("not finite", "step", "the batch of rank", "eng:")), f"{ours}")
+    check(name, not (run.folder / name / "checkpoints").exists(), "a checkpoint was saved")
+
+
 def under_mpirun(run, mpirun):
     """mpirun adds lines of its own; ours is one all the same, and no rank hangs."""
     config = run.write_config("mpi", append="mesh { data: 3 }\n")
@@ -263,6 +273,7 @@ def under_mpirun(run, mpirun):
     path = run.write("mpi.jsonl", '{"inputs": "a"\n')
     config = run.write_config("mpi", [("rows.jsonl", "mpi.jsonl")])
     expect("malformed JSON under mpirun", run.run("train", "--config", config, ranks=2, mpirun=mpirun), f"{path}:1: ", alone=False)
+    diverging(run, "diverging-mpi", ranks=2, mpirun=mpirun)
 
 
 def main():
@@ -281,6 +292,7 @@ def main():
     changed_runs(run)
     full_disk(run)
     second_process(run)
+    diverging(run, "diverging")
     if mpirun and pathlib.Path(mpirun).exists():
         under_mpirun(run, mpirun)
     else:
