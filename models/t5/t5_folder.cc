@@ -10,10 +10,15 @@ namespace {
 
 constexpr char kConfigFile[] = "config.json";
 
-// Names under which older files repeat the shared embedding.
+// Older files give cross-attention a table of relative positions, which no version has ever used.
+constexpr char kUnusedTable[] =
+    "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight";
+
+// Also names under which older files repeat the shared embedding.
 LoadOptions T5LoadOptions(bool tied_head) {
   LoadOptions options = {.aliases = {{"encoder.embed_tokens.weight", "shared.weight"},
-                                     {"decoder.embed_tokens.weight", "shared.weight"}}};
+                                     {"decoder.embed_tokens.weight", "shared.weight"}},
+                         .ignored = {kUnusedTable}};
   if (tied_head) options.aliases.push_back({"lm_head.weight", "shared.weight"});
   return options;
 }
