@@ -46,7 +46,7 @@ class TrainerReport {
                               double learning_rate);
   absl::Status ReportEvaluation(const TrainState& state, const LanguageScores& scores);
   void ReportSaved(const std::string& path);
-  // metrics.jsonl and event files are on the disk when this returns.
+  // When this returns, metrics.jsonl is on the disk and event files are the operating system's.
   absl::Status Sync();
   int64_t metrics_lines() const { return metrics_->lines(); }
   // Says how it went; summary.json gets this start's speeds. `stopped_early`: by a signal.

@@ -1,4 +1,4 @@
-// What a run will see of its mixture, for the table before step 1 and the dry run: computed for
+// What a run will see of its mixture, for the table before step 1: computed for
 // shares and epochs, estimated from the first window for truncation and packing.
 #pragma once
 
