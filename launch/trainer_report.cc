@@ -147,7 +147,7 @@ absl::Status TrainerReport::ReportEvaluation(const TrainState& state,
   MetricsRecord record(state.step);
   record.BeginGroup("eval")
       .AddNumber("loss", total.ExampleLoss())
-      .AddNumber("exact_match", total.ExactMatch())
+      .AddNumber("exact_match", macro.exact_match)
       .AddNumber("chrf", macro.chrf)
       .BeginGroup("languages");
   for (const std::string& language : scores.languages()) {
@@ -162,10 +162,10 @@ absl::Status TrainerReport::ReportEvaluation(const TrainState& state,
   RETURN_IF_ERROR(metrics_->Append(record));
   progress_.PrintLine(absl::StrFormat(
       "evaluation at step %d: loss %.4f, exact match %.1f%%, chrF %.1f (mean of %d languages)",
-      state.step, total.ExampleLoss(), 100 * total.ExactMatch(), macro.chrf, macro.languages));
+      state.step, total.ExampleLoss(), 100 * macro.exact_match, macro.chrf, macro.languages));
   if (tensorboard_ == nullptr) return absl::OkStatus();
   tensorboard_->AddScalar("eval/loss", state.step, total.ExampleLoss());
-  tensorboard_->AddScalar("eval/exact_match", state.step, total.ExactMatch());
+  tensorboard_->AddScalar("eval/exact_match", state.step, macro.exact_match);
   tensorboard_->AddScalar("eval/chrf", state.step, macro.chrf);
   return tensorboard_->Flush();
 }
