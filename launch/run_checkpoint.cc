@@ -83,17 +83,17 @@ absl::Status CompleteFolder(const std::string& folder, const CarriedFiles& carri
 
 absl::StatusOr<std::vector<FileRecord>> WriteRunCheckpoint(const std::string& folder,
                                                            const T5Model& model,
-                                                           Optimizer& optimizer,
-                                                           const TrainState& state,
-                                                           const CarriedFiles& carried) {
+                                                           const RunCheckpointParts& parts) {
+  const CarriedFiles& carried = parts.carried;
   ASSIGN_OR_RETURN(const bool carry, HoldsOurTokenizer(carried));
   const std::vector<NamedTensor> weights = NamedMasters(model.params());
-  const std::vector<NamedTensor> slots = NamedSlots(optimizer);
+  const std::vector<NamedTensor> slots = NamedSlots(*parts.optimizer);
   ASSIGN_OR_RETURN(std::vector<FileRecord> records,
                    WriteCheckpointFiles(folder, {.config_json = T5ConfigToJson(model.config()),
                                                  .weights = weights,
+                                                 .weight_options = {.dtype = parts.weights},
                                                  .optimizer_slots = slots,
-                                                 .state = &state,
+                                                 .state = parts.state,
                                                  .carry_from = carry ? carried.model_folder : ""}));
   RETURN_IF_ERROR(CompleteFolder(folder, carried, model.config(), records));
   return records;

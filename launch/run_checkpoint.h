@@ -25,12 +25,18 @@ struct CarriedFiles {
   std::string model_folder;
 };
 
-// Writes model, optimizer and state into `folder`. Not collective: rank 0 calls it.
+// What is written beside the model's parameters.
+struct RunCheckpointParts {
+  Optimizer* optimizer = nullptr;
+  const TrainState* state = nullptr;
+  CarriedFiles carried;
+  DType weights = DType::kF32;  // of the model's files; kBF16 keeps the exact masters beside them
+};
+
+// Writes the model and its parts into `folder`. Not collective: rank 0 calls it.
 absl::StatusOr<std::vector<FileRecord>> WriteRunCheckpoint(const std::string& folder,
                                                            const T5Model& model,
-                                                           Optimizer& optimizer,
-                                                           const TrainState& state,
-                                                           const CarriedFiles& carried);
+                                                           const RunCheckpointParts& parts);
 
 // Fills masters and optimizer from a checkpoint folder, to the bit. The model's parameters must be
 // allocated, the optimizer registered.

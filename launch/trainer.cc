@@ -216,15 +216,17 @@ absl::Status Trainer::Save() {
     if (report_ != nullptr) state_.counters[kMetricsLines] = report_->metrics_lines();
     status = report_ != nullptr ? report_->Sync() : absl::OkStatus();
     if (status.ok()) {
-      const CarriedFiles carried = {.tokenizer = tokenizer_->name(),
-                                    .model_folder = config_.model().path()};
-      status =
-          store_
-              ->Save(state_.step,
-                     [&](const std::string& folder) {
-                       return WriteRunCheckpoint(folder, *model_, *optimizer_, state_, carried);
-                     })
-              .status();
+      const RunCheckpointParts parts = {
+          .optimizer = optimizer_.get(),
+          .state = &state_,
+          .carried = {.tokenizer = tokenizer_->name(), .model_folder = config_.model().path()},
+          .weights = config_.checkpoint().weights() == config::BF16 ? DType::kBF16 : DType::kF32};
+      status = store_
+                   ->Save(state_.step,
+                          [&](const std::string& folder) {
+                            return WriteRunCheckpoint(folder, *model_, parts);
+                          })
+                   .status();
     }
     state_.counters.clear();
     state_.values.clear();

@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 #include <string>
 
+#include "checkpoint/safetensors.h"
 #include "core/base/file.h"
 #include "optim/adafactor.h"
 
@@ -45,12 +47,14 @@ class RunCheckpointTest : public testing::Test {
     model.params().Initialize(ctx, 1);
     Adafactor optimizer({});
     optimizer.Register(ctx, model.params());
-    const CarriedFiles carried = {.tokenizer = folder_ + "/ours.model",
-                                  .model_folder = folder_ + "/base"};
+    const TrainState state;
+    const RunCheckpointParts parts = {
+        .optimizer = &optimizer,
+        .state = &state,
+        .carried = {.tokenizer = folder_ + "/ours.model", .model_folder = folder_ + "/base"}};
     CheckpointStore store(folder_, 1);
-    const auto path = store.Save(1, [&](const std::string& to) {
-      return WriteRunCheckpoint(to, model, optimizer, {}, carried);
-    });
+    const auto path =
+        store.Save(1, [&](const std::string& to) { return WriteRunCheckpoint(to, model, parts); });
     EXPECT_TRUE(path.ok()) << path.status();
     const auto newest = store.NewestValid();
     EXPECT_TRUE(newest.ok() && newest->found.has_value());
@@ -81,6 +85,46 @@ TEST_F(RunCheckpointTest, AnotherTokenizerIsNotCarried) {
     EXPECT_THAT(ReadFile(path + "/tokenizer_config.json").value_or(""), HasSubstr("T5Tokenizer"));
     EXPECT_EQ(ReadFile(path + "/generation_config.json").value_or(""), "their generation");
   }
+}
+
+TEST(RunCheckpointBf16Test, MastersComeBackToTheBit) {
+  const std::string folder = testing::TempDir() + "/frond_bf16_checkpoint";
+  ASSERT_TRUE(RemoveRecursively(folder).ok() && CreateDirectories(folder).ok());
+  ASSERT_TRUE(WriteFileAtomically(folder + "/ours.model", "model").ok());
+  CpuAllocator memory;
+  Context ctx(memory);
+  const T5Config config = {.vocab_size = 8,
+                           .d_model = 4,
+                           .d_kv = 2,
+                           .d_ff = 8,
+                           .num_heads = 2,
+                           .num_layers = 1,
+                           .num_decoder_layers = 1};
+  T5Model model(config, {}), read(config, {});
+  model.params().Initialize(ctx, 1);
+  read.params().Initialize(ctx, 2);
+  Adafactor optimizer({});
+  optimizer.Register(ctx, model.params());
+  const TrainState state = {.step = 5};
+  const std::string to = folder + "/step";
+  ASSERT_TRUE(CreateDirectories(to).ok());
+  const auto written = WriteRunCheckpoint(to, model,
+                                          {.optimizer = &optimizer,
+                                           .state = &state,
+                                           .carried = {.tokenizer = folder + "/ours.model"},
+                                           .weights = DType::kBF16});
+  ASSERT_TRUE(written.ok()) << written.status();
+  const auto weights = SafetensorsReader::Open(to + "/model.safetensors");
+  ASSERT_TRUE(weights.ok()) << weights.status();
+  EXPECT_EQ((*weights)->Find("shared.weight")->type, StoredType::kBF16);
+  const auto resumed = ReadRunCheckpoint(to, read, optimizer);
+  ASSERT_TRUE(resumed.ok()) << resumed.status();
+  EXPECT_EQ(resumed->step, 5);
+  for (size_t i = 0; i < model.params().params().size(); ++i) {
+    const ConstView a = model.params().params()[i]->value, b = read.params().params()[i]->value;
+    EXPECT_EQ(std::memcmp(a.data, b.data, a.bytes()), 0) << model.params().params()[i]->name;
+  }
+  EXPECT_TRUE(RemoveRecursively(folder).ok());
 }
 
 }  // namespace
