@@ -2,7 +2,7 @@
 # Frond's training step beside Transformers + PyTorch on the CPU, at mT5-small's shape, in one run:
 #   bench/compare_transformers.sh DATA TOKENIZER [PYTHON]
 # DATA: folder written by bench/make_real_data.py; TOKENIZER: a SentencePiece model of up to 250,112 pieces.
-# RUN_PREFIX may hold a command to run both under, e.g. "chrt -f 10".
+# RUN_PREFIX may hold a command to run both under, e.g. "chrt -f 10"; DTYPES what is compared (f32 bf16).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 data=$1 tokenizer=$2 python=${3:-python3}
@@ -26,7 +26,7 @@ compare() {
     { cat "$work/ours.log"; exit 1; }
   sed -n '/^op (rank/,$p' "$work/ours.txt" | head -n -1 >"$work/profile.txt"
   "${prefix[@]}" "$python" bench/transformers_bench.py --preset mt5-small --batches "$work/batches.jsonl" \
-    --micro-batch "$micro" --threads "$threads" --dtype "$dtype" --dropout 0 --warmup 1 --steps 2 \
+    --micro-batch "$micro" --threads "$threads" --dtype "$dtype" --dropout 0 --warmup 1 --steps 1 \
     >"$work/theirs.txt" 2>"$work/theirs.log" || { tail -n 5 "$work/theirs.log"; exit 1; }
   jq -n -r --arg name "$name $dtype" --slurpfile ours <(tail -n 1 "$work/ours.txt") \
     --slurpfile theirs <(tail -n 1 "$work/theirs.txt") '
@@ -39,7 +39,7 @@ compare() {
 
 echo "| case | Frond tokens/s | Transformers tokens/s | ratio | Frond examples/s | Transformers examples/s | ratio | Frond MFU |"
 echo "|---|---|---|---|---|---|---|---|"
-for dtype in f32 bf16; do
+for dtype in ${DTYPES:-f32 bf16}; do
   compare "512/128 full" $dtype 8 "data.source[0].path=$data/long.jsonl" \
     "data.source[1].path=$data/dolly.jsonl" "data.source[1].weight=0" data.source_length=512 data.target_length=128 data.packing=false batch.rows=16
   compare "real, mixed lengths" $dtype 8 "data.source[0].path=$data/tatoeba.jsonl" \

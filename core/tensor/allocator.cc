@@ -12,6 +12,9 @@ namespace {
 
 constexpr size_t kAlignment = 64;
 constexpr size_t kHugePage = size_t{2} << 20;
+// Blocks of different sizes live at different moments of a step: without slack they would push each
+// other out of the cache once a step.
+constexpr size_t kCacheSlack = 4;
 
 size_t RoundUp(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
@@ -74,7 +77,8 @@ void* CpuAllocator::Allocate(size_t bytes, MemoryKind kind) {
 void CpuAllocator::TrimCache() {
   const auto live = static_cast<size_t>(report_.total.live_bytes);
   most_live_bytes_ = std::max(most_live_bytes_, live);
-  while (cached_bytes_ > 0 && live + cached_bytes_ > most_live_bytes_) {
+  const size_t most_held = most_live_bytes_ + most_live_bytes_ / kCacheSlack;
+  while (cached_bytes_ > 0 && live + cached_bytes_ > most_held) {
     const auto block = cached_.begin();
     std::free(block->second);
     cached_bytes_ -= block->first;
