@@ -7,6 +7,7 @@
 
 #include <omp.h>
 
+#include <algorithm>
 #include <cstring>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <optional>
@@ -23,6 +24,7 @@ namespace {
 // All that decides which code a product runs. Compared and hashed as bytes, so it has no padding.
 struct ProductKey {
   int64_t m, n, k;
+  int64_t left_stride;    // elements from one row of the stored left operand to the next
   uint64_t right_layout;  // hash of a packed layout, or 0
   int32_t threads;        // primitives are planned for a number of threads
   DType operand, result;
@@ -33,7 +35,7 @@ struct ProductKey {
   absl::string_view bytes() const { return {reinterpret_cast<const char*>(this), sizeof(*this)}; }
   bool operator==(const ProductKey& other) const { return bytes() == other.bytes(); }
 };
-static_assert(sizeof(ProductKey) == 48);
+static_assert(sizeof(ProductKey) == 56);
 
 struct ProductKeyHash {
   size_t operator()(const ProductKey& key) const { return Hash64(key.bytes()); }
@@ -54,6 +56,14 @@ dnnl::memory::desc PlainDesc(int64_t rows, int64_t columns, DType dtype, Trans t
   const dnnl::memory::dims strides =
       trans == Trans::kYes ? dnnl::memory::dims{1, rows} : dnnl::memory::dims{columns, 1};
   return {{rows, columns}, OneDnnType(dtype), strides};
+}
+
+// The left operand of a product, which may be some columns of a stored transpose.
+dnnl::memory::desc LeftDesc(const ProductKey& key) {
+  const dnnl::memory::dims strides = key.trans_a == Trans::kYes
+                                         ? dnnl::memory::dims{1, key.left_stride}
+                                         : dnnl::memory::dims{key.left_stride, 1};
+  return {{key.m, key.k}, OneDnnType(key.operand), strides};
 }
 
 class OneDnnState : public BackendState {
@@ -86,7 +96,7 @@ class OneDnnState : public BackendState {
       sum.append_sum(1.0f);
       attributes.set_post_ops(sum);
     }
-    const dnnl::matmul::desc description(PlainDesc(key.m, key.k, key.operand, key.trans_a), right,
+    const dnnl::matmul::desc description(LeftDesc(key), right,
                                          PlainDesc(key.m, key.n, key.result, Trans::kNo));
     return dnnl::matmul::primitive_desc(description, attributes, engine_, /*allow_empty=*/true);
   }
@@ -96,7 +106,7 @@ class OneDnnState : public BackendState {
 
   Product Make(const ProductKey& key, const dnnl::memory::desc* right) const {
     Product product;
-    product.a = PlainDesc(key.m, key.k, key.operand, key.trans_a);
+    product.a = LeftDesc(key);
     product.b = right != nullptr ? *right : PlainDesc(key.k, key.n, key.operand, key.trans_b);
     product.c = PlainDesc(key.m, key.n, key.result, Trans::kNo);
     const dnnl::matmul::primitive_desc plan = Plan(key, product.b);
@@ -117,6 +127,7 @@ ProductKey MakeKey(ConstView a, Trans trans_a, Trans trans_b, Write mode, View c
   key.m = c.dim(0);
   key.n = c.dim(1);
   key.k = a.dim(trans_a == Trans::kYes ? 0 : 1);
+  key.left_stride = a.dim(1);
   key.threads = omp_get_max_threads();
   key.operand = a.dtype;
   key.result = c.dtype;
@@ -146,6 +157,28 @@ bool Execute(Context& ctx, const Product& product, const void* a, const void* b,
                               {DNNL_ARG_DST, {product.c, engine, c}},
                               {DNNL_ARG_SCRATCHPAD, {product.scratch, engine, scratch}}});
   state.stream().wait();
+  return true;
+}
+
+// Rows of the result that are made at a time where the left operand is stored transposed and the
+// result is tall (the weight gradient of a vocabulary-sized table): oneDNN goes over the result
+// several times, and a part of it stays in cache.
+constexpr int64_t kTallRows = 8192;
+
+// As Execute, in parts of kTallRows rows; the left operand is stored transposed.
+bool MultiplyTall(Context& ctx, const ProductKey& whole, ConstView a, ConstView b, View c) {
+  for (int64_t row = 0; row < whole.m; row += kTallRows) {
+    ProductKey part = whole;
+    part.m = std::min(kTallRows, whole.m - row);
+    const Product& product = ctx.Backend<OneDnnState>().Find(part, nullptr);
+    const char* left =
+        static_cast<const char*>(a.data) + row * static_cast<int64_t>(DTypeSize(a.dtype));
+    const View rows = Rows(c, row, row + part.m);
+    if (!Execute(ctx, product, left, b.data, rows.data)) {
+      CHECK_EQ(row, 0) << "a product without a kernel for its last part";
+      return false;
+    }
+  }
   return true;
 }
 
@@ -220,8 +253,12 @@ void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b
     const StridedMatrix right = {b.As<double>(), across_b ? 1 : key.n, across_b ? key.k : 1};
     return MatMulF64(left, right, mode, {key.m, key.n, key.k}, c.As<double>());
   }
-  const Product& product = ctx.Backend<OneDnnState>().Find(key, nullptr);
-  if (Execute(ctx, product, a.data, b.data, c.data)) return;
+  if (trans_a == Trans::kYes && key.m > kTallRows) {
+    if (MultiplyTall(ctx, key, a, b, c)) return;
+  } else {
+    const Product& product = ctx.Backend<OneDnnState>().Find(key, nullptr);
+    if (Execute(ctx, product, a.data, b.data, c.data)) return;
+  }
   MultiplyInF32(ctx, a, trans_a, b, trans_b, {mode, c});
 }
 
@@ -243,6 +280,7 @@ void PackWeight(Context& ctx, ConstView weight, Trans trans, DType dtype, Packed
   key.m = kPackRows;
   key.n = n;
   key.k = k;
+  key.left_stride = k;
   key.operand = dtype;
   key.result = dtype;
   const dnnl::memory::desc any({k, n}, OneDnnType(dtype), dnnl::memory::format_tag::any);

@@ -112,6 +112,10 @@ std::vector<OpCase> MatMulCases() {
     }
     cases.push_back(MakeCase({70, 96, 64, Trans::kNo, b, Write::kAccumulate, true, true}));
   }
+  // Taller than the parts in which such a product is made.
+  for (const Write mode : {Write::kAssign, Write::kAccumulate}) {
+    cases.push_back(MakeCase({16421, 5, 3, Trans::kYes, Trans::kNo, mode, /*wide=*/true}));
+  }
   for (const bool packed : {false, true}) {
     for (const Write mode : {Write::kAssign, Write::kAccumulate}) {
       cases.push_back(MakeCase({0, 5, 3, Trans::kNo, Trans::kYes, mode, false, packed}));
