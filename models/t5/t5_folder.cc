@@ -40,15 +40,4 @@ absl::Status LoadT5Weights(Context& ctx, const std::string& folder, T5Model& mod
   return LoadParams(weights, model.params(), T5LoadOptions(model.config().tied_head));
 }
 
-absl::StatusOr<std::vector<FileRecord>> WriteT5Folder(const std::string& folder,
-                                                      const T5Model& model, DType dtype) {
-  ASSIGN_OR_RETURN(std::vector<FileRecord> records,
-                   WriteHfWeights(folder, NamedMasters(model.params()), {.dtype = dtype}));
-  ASSIGN_OR_RETURN(auto writer, FileWriter::Create(JoinPath(folder, kConfigFile)));
-  RETURN_IF_ERROR(writer->Append(T5ConfigToJson(model.config())));
-  RETURN_IF_ERROR(writer->Close());
-  records.push_back({kConfigFile, writer->size(), writer->checksum()});
-  return records;
-}
-
 }  // namespace frond

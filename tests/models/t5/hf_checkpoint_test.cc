@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "checkpoint/checkpoint_files.h"
 #include "core/base/check.h"
 #include "core/base/file.h"
 #include "tests/models/t5/t5_fixture.h"
@@ -75,7 +76,11 @@ TEST(HfCheckpointTest, TransformersOpensOurFoldersAndGivesOurLogits) {
     const auto model = fixture.Load({.compute = DType::kF32});
     const std::string folder = JoinPath(root, name), logits = folder + ".logits.safetensors";
     ASSERT_TRUE(CreateDirectories(folder).ok());
-    const auto written = WriteT5Folder(folder, *model, DType::kF32);
+    const TrainState state;
+    const auto written =
+        WriteCheckpointFiles(folder, {.config_json = T5ConfigToJson(model->config()),
+                                      .weights = NamedMasters(model->params()),
+                                      .state = &state});
     ASSERT_TRUE(written.ok()) << written.status();
     Tensor values = model->Logits(fixture.ctx, fixture.batch);
     DumpLogits(logits, fixture.batch, values);
