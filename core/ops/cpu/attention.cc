@@ -104,6 +104,19 @@ struct Problem {
   }
 };
 
+// `bias` is MakeBias's; everything is borrowed.
+template <class T>
+Problem<T> MakeProblem(ConstView q, ConstView k, ConstView v, const Tensor& bias,
+                       const AttentionSpec& spec, const Distances& distances) {
+  return {.spec = spec,
+          .q = q.As<T>(),
+          .k = k.As<T>(),
+          .v = v.As<T>(),
+          .width = q.dim(1),
+          .bias = bias.empty() ? nullptr : bias.As<Accumulator<T>>(),
+          .distances = distances};
+}
+
 // Calls body(segment, head, scratch) for each, in parallel. `scratch` [elements] of T's accumulator
 // is the thread's own.
 template <class A, class Body>
@@ -227,14 +240,8 @@ void Attention(Context& ctx, ConstView q, ConstView k, ConstView v, ConstView bi
   VisitFloatType(q.dtype, [&](auto type) {
     using T = decltype(type);
     using A = Accumulator<T>;
-    Tensor bias = MakeBias<A>(ctx, bias_table, spec, buckets);
-    const Problem<T> problem{.spec = spec,
-                             .q = q.As<T>(),
-                             .k = k.As<T>(),
-                             .v = v.As<T>(),
-                             .width = q.dim(1),
-                             .bias = bias.empty() ? nullptr : bias.As<A>(),
-                             .distances = distances};
+    const Tensor bias = MakeBias<A>(ctx, bias_table, spec, buckets);
+    const Problem<T> problem = MakeProblem<T>(q, k, v, bias, spec, distances);
     Forward(ctx, problem, out.As<T>(), lse.As<A>());
   });
 }
@@ -255,14 +262,8 @@ void AttentionGrad(Context& ctx, ConstView dout, ConstView q, ConstView k, Const
   VisitFloatType(q.dtype, [&](auto type) {
     using T = decltype(type);
     using A = Accumulator<T>;
-    Tensor bias = MakeBias<A>(ctx, bias_table, spec, buckets);
-    const Problem<T> problem{.spec = spec,
-                             .q = q.As<T>(),
-                             .k = k.As<T>(),
-                             .v = v.As<T>(),
-                             .width = q.dim(1),
-                             .bias = bias.empty() ? nullptr : bias.As<A>(),
-                             .distances = distances};
+    const Tensor bias = MakeBias<A>(ctx, bias_table, spec, buckets);
+    const Problem<T> problem = MakeProblem<T>(q, k, v, bias, spec, distances);
     Backward(ctx, problem, buckets,
              Gradients<T>{.dout = dout.As<T>(),
                           .out = out.As<T>(),
