@@ -176,12 +176,7 @@ UpdateSums FactoredUpdateSums(const T* g, const T* p, const std::vector<T>& row_
     }
     parts[static_cast<size_t>(c)] = sum;
   }
-  UpdateSums total;
-  for (const UpdateSums& part : parts) {
-    total.update += part.update;
-    total.param += part.param;
-  }
-  return total;
+  return JoinSums(parts);
 }
 
 template <class T>

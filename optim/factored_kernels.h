@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "optim/update_sums.h"
+
 namespace frond {
 
 struct RowColSums {
@@ -14,16 +16,11 @@ struct RowColSums {
   std::vector<double> cols;  // sum_i g_ij^2
 };
 
-struct UpdateSums {
-  double update = 0;  // sum (row_factor_i g_ij col_factor_j)^2
-  double param = 0;   // sum p_ij^2
-};
-
 // Reads g once.
 template <class T>
 RowColSums SquareSums(const T* g, int64_t rows, int64_t cols);
 
-// Reads g and p once.
+// The update is row_factor_i g_ij col_factor_j. Reads g and p once.
 template <class T>
 UpdateSums FactoredUpdateSums(const T* g, const T* p, const std::vector<T>& row_factor,
                               const std::vector<T>& col_factor);

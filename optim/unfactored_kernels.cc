@@ -29,12 +29,7 @@ UpdateSums UpdateSecondMoment(const T* g, const T* p, int64_t n, const SecondMom
     }
     parts[static_cast<size_t>(b)] = sum;
   }
-  UpdateSums total;
-  for (const UpdateSums& part : parts) {
-    total.update += part.update;
-    total.param += part.param;
-  }
-  return total;
+  return JoinSums(parts);
 }
 
 template <class T>

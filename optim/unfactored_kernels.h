@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "optim/factored_kernels.h"
+#include "optim/update_sums.h"
 
 namespace frond {
 
@@ -14,7 +14,7 @@ struct SecondMomentStep {
   double epsilon = 0;
 };
 
-// Updates v and returns the sums of (scale g / sqrt(v))^2 and p^2.
+// Updates v; the update that is summed is scale g / sqrt(v).
 template <class T>
 UpdateSums UpdateSecondMoment(const T* g, const T* p, int64_t n, const SecondMomentStep& step,
                               T* v);
