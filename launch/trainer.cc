@@ -104,12 +104,12 @@ absl::Status Trainer::Step() {
         absl::StrCat("step ", state_.step + 1, ": ", std::string(norm.status().message()),
                      "; the batch of rank ", world_.rank(), " holds", LanguageMix(plan)));
   }
-  RETURN_IF_ERROR(UpdateParameters(*norm));
+  UpdateParameters(*norm);
   CountStep(plan, sums, *norm);
   return absl::OkStatus();
 }
 
-absl::Status Trainer::UpdateParameters(double gradient_norm) {
+void Trainer::UpdateParameters(double gradient_norm) {
   const StepInfo info = {
       .step = state_.step,
       .learning_rate = LearningRate(schedule_, state_.step),
@@ -118,7 +118,6 @@ absl::Status Trainer::UpdateParameters(double gradient_norm) {
     optimizer_->Update(ctx_, *param, grads_->Grad(*param), info);
   }
   model_->params().PrepareCompute(ctx_, /*for_training=*/true);
-  return absl::OkStatus();
 }
 
 void Trainer::CountStep(const StepPlan& plan, const std::vector<double>& sums,

@@ -71,7 +71,7 @@ class Trainer {
   // language, tokens by language].
   std::vector<double> RunPasses(const StepPlan& plan);
   absl::Status LossError(const StepPlan& plan, const std::vector<double>& own) const;
-  absl::Status UpdateParameters(double gradient_norm);
+  void UpdateParameters(double gradient_norm);
   void CountStep(const StepPlan& plan, const std::vector<double>& sums, double gradient_norm);
   std::string LanguageMix(const StepPlan& plan) const;
   absl::Status AfterStep();
