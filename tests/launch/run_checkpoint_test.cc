@@ -17,6 +17,16 @@ namespace {
 
 using testing::HasSubstr;
 
+T5Config TinyConfig() {
+  return {.vocab_size = 16,
+          .d_model = 8,
+          .d_kv = 4,
+          .d_ff = 8,
+          .num_heads = 2,
+          .num_layers = 1,
+          .num_decoder_layers = 1};
+}
+
 // Saves a tiny model that came from `base`, trained with the tokenizer file `tokenizer`.
 class RunCheckpointTest : public testing::Test {
  protected:
@@ -36,14 +46,7 @@ class RunCheckpointTest : public testing::Test {
   std::string Save() {
     CpuAllocator memory;
     Context ctx(memory);
-    const T5Config config = {.vocab_size = 16,
-                             .d_model = 8,
-                             .d_kv = 4,
-                             .d_ff = 8,
-                             .num_heads = 2,
-                             .num_layers = 1,
-                             .num_decoder_layers = 1};
-    T5Model model(config, {});
+    T5Model model(TinyConfig(), {});
     model.params().Initialize(ctx, 1);
     Adafactor optimizer({});
     optimizer.Register(ctx, model.params());
@@ -93,14 +96,7 @@ TEST(RunCheckpointBf16Test, MastersComeBackToTheBit) {
   ASSERT_TRUE(WriteFileAtomically(folder + "/ours.model", "model").ok());
   CpuAllocator memory;
   Context ctx(memory);
-  const T5Config config = {.vocab_size = 8,
-                           .d_model = 4,
-                           .d_kv = 2,
-                           .d_ff = 8,
-                           .num_heads = 2,
-                           .num_layers = 1,
-                           .num_decoder_layers = 1};
-  T5Model model(config, {}), read(config, {});
+  T5Model model(TinyConfig(), {}), read(TinyConfig(), {});
   model.params().Initialize(ctx, 1);
   read.params().Initialize(ctx, 2);
   Adafactor optimizer({});
