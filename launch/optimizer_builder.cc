@@ -22,8 +22,7 @@ Schedule::Kind KindOf(config::Schedule::Kind kind) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Optimizer>> BuildOptimizer(const config::Optimizer& config,
-                                                          int64_t first_step) {
+absl::StatusOr<std::unique_ptr<Optimizer>> BuildOptimizer(const config::Optimizer& config) {
   if (config.has_adamw()) {
     const config::AdamW& adamw = config.adamw();
     const AdamWOptions options = {.beta1 = adamw.beta1(),
@@ -43,7 +42,7 @@ absl::StatusOr<std::unique_ptr<Optimizer>> BuildOptimizer(const config::Optimize
       .min_dim_size_to_factor = adafactor.min_dim_size_to_factor(),
       .step_offset = adafactor.step_offset(),
       .weight_decay_rate = adafactor.weight_decay_rate()};
-  RETURN_IF_ERROR(CheckAdafactorOptions(options, first_step));
+  RETURN_IF_ERROR(CheckAdafactorOptions(options));
   return std::make_unique<Adafactor>(options);
 }
 

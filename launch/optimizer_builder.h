@@ -10,9 +10,7 @@
 
 namespace frond {
 
-// `first_step`: updates made before this run's first one.
-absl::StatusOr<std::unique_ptr<Optimizer>> BuildOptimizer(const config::Optimizer& config,
-                                                          int64_t first_step);
+absl::StatusOr<std::unique_ptr<Optimizer>> BuildOptimizer(const config::Optimizer& config);
 
 absl::StatusOr<Schedule> BuildSchedule(const config::Schedule& config, int64_t total_steps);
 

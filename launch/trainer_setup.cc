@@ -48,7 +48,7 @@ absl::Status Trainer::SetUpModel() {
   }
   ASSIGN_OR_RETURN(schedule_, BuildSchedule(config_.schedule(), config_.steps()));
   ASSIGN_OR_RETURN(model_, BuildModel(ctx_, config_.model(), t5, config_.seed()));
-  ASSIGN_OR_RETURN(optimizer_, BuildOptimizer(config_.optimizer(), 0));
+  ASSIGN_OR_RETURN(optimizer_, BuildOptimizer(config_.optimizer()));
   optimizer_->Register(ctx_, model_->params());
   grads_ = std::make_unique<KeepGrads>(ctx_, model_->params());
   return absl::OkStatus();
@@ -70,6 +70,7 @@ absl::Status Trainer::Resume() {
     RETURN_IF_ERROR(AgreeOnStatus(world_, status));
     LOG(INFO) << "Resuming from " << path;
   }
+  RETURN_IF_ERROR(AgreeOnStatus(world_, optimizer_->CheckFirstStep(state_.step)));
   model_->params().PrepareCompute(ctx_, /*for_training=*/true);
   return absl::OkStatus();
 }

@@ -48,35 +48,45 @@ std::vector<T> InverseRoots(const Tensor& v, double numerator) {
   return roots;
 }
 
+template <class T>
+absl::Status Refuse(absl::string_view field, T value, absl::string_view right) {
+  return absl::InvalidArgumentError(absl::StrCat("adafactor.", field, " = ", value, ": ", right));
+}
+
 }  // namespace
 
-absl::Status CheckAdafactorOptions(const AdafactorOptions& options, int64_t first_step) {
-  const auto refuse = [](absl::string_view field, auto value, absl::string_view right) {
-    return absl::InvalidArgumentError(absl::StrCat("adafactor.", field, " = ", value, ": ", right));
-  };
+absl::Status CheckAdafactorOptions(const AdafactorOptions& options) {
   // Negated, so that NaN is refused too.
   if (!(options.decay_exponent > 0)) {
-    return refuse("decay_exponent", options.decay_exponent, "must be positive");
+    return Refuse("decay_exponent", options.decay_exponent, "must be positive");
   }
   if (!(options.clipping_threshold >= 0)) {
-    return refuse("clipping_threshold", options.clipping_threshold, "must be 0 (off) or positive");
+    return Refuse("clipping_threshold", options.clipping_threshold, "must be 0 (off) or positive");
   }
   // It keeps zero gradients from dividing zero by zero, so it must be a number in f32.
   if (!(options.epsilon_squared_gradient >= 1e-37)) {
-    return refuse("epsilon_squared_gradient", options.epsilon_squared_gradient,
+    return Refuse("epsilon_squared_gradient", options.epsilon_squared_gradient,
                   "must be at least 1e-37");
   }
   if (!(options.epsilon_parameter >= 0)) {
-    return refuse("epsilon_parameter", options.epsilon_parameter, "must not be negative");
+    return Refuse("epsilon_parameter", options.epsilon_parameter, "must not be negative");
+  }
+  if (options.min_dim_size_to_factor < 1) {
+    return Refuse("min_dim_size_to_factor", options.min_dim_size_to_factor, "must be at least 1");
+  }
+  if (options.step_offset < 0) {
+    return Refuse("step_offset", options.step_offset, "must not be negative");
   }
   if (!(options.weight_decay_rate >= 0 && options.weight_decay_rate < 1)) {
-    return refuse("weight_decay_rate", options.weight_decay_rate, "must lie in [0, 1)");
-  }
-  if (options.step_offset > first_step) {
-    return refuse("step_offset", options.step_offset,
-                  absl::StrCat("must not exceed the step of the first update, ", first_step));
+    return Refuse("weight_decay_rate", options.weight_decay_rate, "must lie in [0, 1)");
   }
   return absl::OkStatus();
+}
+
+absl::Status Adafactor::CheckFirstStep(int64_t step) const {
+  if (options_.step_offset <= step) return absl::OkStatus();
+  return Refuse("step_offset", options_.step_offset,
+                absl::StrCat("must not exceed the step that the run has reached, ", step));
 }
 
 bool Adafactor::IsFactored(const Shape& shape) const {

@@ -20,8 +20,7 @@ struct AdafactorOptions {
   double weight_decay_rate = 0;  // per step, outside the learning rate
 };
 
-// Whether a run that makes its next update at `first_step` can use the options.
-absl::Status CheckAdafactorOptions(const AdafactorOptions& options, int64_t first_step);
+absl::Status CheckAdafactorOptions(const AdafactorOptions& options);
 
 // For a parameter p [out, in] with both dims >= min_dim_size_to_factor, gradient g and step t:
 //   decay = 1 - (t - step_offset + 1)^-decay_exponent
@@ -38,6 +37,8 @@ class Adafactor : public Optimizer {
   void Register(Context& ctx, const ParamStore& store) override;
   void Update(Context& ctx, Param& param, ConstView grad, const StepInfo& info) override;
   std::vector<OptimizerSlot> Slots() override;
+  // The decay has no value before step_offset.
+  absl::Status CheckFirstStep(int64_t step) const override;
 
  private:
   struct State {

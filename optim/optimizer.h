@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "core/nn/param.h"
 
 namespace frond {
@@ -30,6 +31,8 @@ class Optimizer {
   virtual void Update(Context& ctx, Param& param, ConstView grad, const StepInfo& info) = 0;
   // All state, in declaration order of the parameters; views stay valid as long as the optimizer.
   virtual std::vector<OptimizerSlot> Slots() = 0;
+  // Whether the run's next update, the first one since it started or resumed, may be `step`.
+  virtual absl::Status CheckFirstStep(int64_t /*step*/) const { return absl::OkStatus(); }
 };
 
 }  // namespace frond

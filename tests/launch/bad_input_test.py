@@ -217,6 +217,15 @@ def changed_runs(run):
     check("changed runs", kept[0] == kept[1], "config.textproto was touched")
 
 
+def step_offsets(run):
+    config = copy_of_run(run, "offset")
+    longer = ("--set", f"steps={LAST_STEP + 2}", "--set")
+    expect("a step offset to come", run.run("train", "--config", config, *longer, f"optimizer.adafactor.step_offset={LAST_STEP + 1}"),
+           "step_offset", f"reached, {LAST_STEP}", alone=False)
+    done = run.run("train", "--config", config, *longer, f"optimizer.adafactor.step_offset={LAST_STEP}")
+    check("a step offset reached", done.returncode == 0, f"exit code {done.returncode}:\n{done.stderr[-2000:]}")
+
+
 def start_until_saved(run, config, **keywords):
     process = subprocess.Popen(run.command("train", "--config", config), stderr=subprocess.PIPE, text=True,
                                env=run.environment(), **keywords)
@@ -290,6 +299,7 @@ def main():
     models(cases)
     damaged_checkpoints(run)
     changed_runs(run)
+    step_offsets(run)
     full_disk(run)
     second_process(run)
     diverging(run, "diverging")

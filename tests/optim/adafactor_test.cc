@@ -304,14 +304,19 @@ TEST(AdafactorTest, ZeroGradientsChangeNothing) {
   }
 }
 
+TEST(AdafactorTest, TheOffsetMayBeTheStepReachedAndNotMore) {
+  const Adafactor adafactor({.step_offset = 7});
+  EXPECT_TRUE(adafactor.CheckFirstStep(7).ok());
+  EXPECT_EQ(adafactor.CheckFirstStep(6).message(),
+            "adafactor.step_offset = 7: must not exceed the step that the run has reached, 6");
+}
+
 TEST(AdafactorTest, RefusesImpossibleOptions) {
-  EXPECT_TRUE(CheckAdafactorOptions({}, 0).ok());
-  EXPECT_EQ(CheckAdafactorOptions({.step_offset = 7}, 6).message(),
-            "adafactor.step_offset = 7: must not exceed the step of the first update, 6");
-  EXPECT_FALSE(CheckAdafactorOptions({.decay_exponent = std::nan("")}, 0).ok());
-  EXPECT_FALSE(CheckAdafactorOptions({.clipping_threshold = -1}, 0).ok());
-  EXPECT_FALSE(CheckAdafactorOptions({.epsilon_squared_gradient = 1e-50}, 0).ok());
-  EXPECT_FALSE(CheckAdafactorOptions({.weight_decay_rate = 1}, 0).ok());
+  EXPECT_TRUE(CheckAdafactorOptions({}).ok());
+  EXPECT_FALSE(CheckAdafactorOptions({.decay_exponent = std::nan("")}).ok());
+  EXPECT_FALSE(CheckAdafactorOptions({.clipping_threshold = -1}).ok());
+  EXPECT_FALSE(CheckAdafactorOptions({.epsilon_squared_gradient = 1e-50}).ok());
+  EXPECT_FALSE(CheckAdafactorOptions({.weight_decay_rate = 1}).ok());
 }
 
 }  // namespace
