@@ -21,6 +21,8 @@ using google::protobuf::Message;
 constexpr int64_t kMaxTokens = int64_t{1} << 20;
 // A decoder's cache holds this many tokens of every sequence of a batch.
 constexpr int64_t kMaxNewTokens = int64_t{1} << 16;
+// It keeps zero gradients from dividing zero by zero, so it must be a number in f32.
+constexpr double kLeastSquaredGradient = 1e-37;
 
 absl::Status Missing(absl::string_view path, absl::string_view right) {
   return absl::InvalidArgumentError(absl::StrCat(path, " is missing; ", right));
@@ -184,16 +186,17 @@ absl::Status CheckEvaluation(const config::Evaluation& eval) {
   return AtLeast("eval.batch_tokens", eval.batch_tokens(), 1);
 }
 
+// The ranges of optimizers and schedules are those of optim/.
 absl::Status CheckAdafactor(const config::Adafactor& adafactor) {
   const std::string at = "optimizer.adafactor.";
   RETURN_IF_ERROR(Above(at + "decay_exponent", adafactor.decay_exponent(), 0));
-  RETURN_IF_ERROR(Above(at + "clipping_threshold", adafactor.clipping_threshold(), 0));
-  RETURN_IF_ERROR(
-      AtLeast(at + "epsilon_squared_gradient", adafactor.epsilon_squared_gradient(), 0));
+  RETURN_IF_ERROR(AtLeast(at + "clipping_threshold", adafactor.clipping_threshold(), 0));
+  RETURN_IF_ERROR(AtLeast(at + "epsilon_squared_gradient", adafactor.epsilon_squared_gradient(),
+                          kLeastSquaredGradient));
   RETURN_IF_ERROR(AtLeast(at + "epsilon_parameter", adafactor.epsilon_parameter(), 0));
   RETURN_IF_ERROR(AtLeast(at + "min_dim_size_to_factor", adafactor.min_dim_size_to_factor(), 1));
   RETURN_IF_ERROR(AtLeast(at + "step_offset", adafactor.step_offset(), 0));
-  return AtLeast(at + "weight_decay_rate", adafactor.weight_decay_rate(), 0);
+  return BelowOne(at + "weight_decay_rate", adafactor.weight_decay_rate());
 }
 
 absl::Status CheckOptimizer(const config::Optimizer& optimizer) {
@@ -213,9 +216,9 @@ absl::Status CheckSchedule(const config::TrainConfig& config) {
   RETURN_IF_ERROR(AtLeast("schedule.warmup_steps", schedule.warmup_steps(), 0));
   const bool ends =
       schedule.kind() == config::Schedule::LINEAR || schedule.kind() == config::Schedule::COSINE;
-  if (ends && schedule.warmup_steps() > config.steps()) {
+  if (ends && schedule.warmup_steps() >= config.steps()) {
     return Wrong("schedule.warmup_steps", absl::StrCat(schedule.warmup_steps()),
-                 absl::StrCat("at most steps, which is ", config.steps()));
+                 absl::StrCat("less than steps, which is ", config.steps()));
   }
   return AtLeast("loss.z_loss", config.loss().z_loss(), 0);
 }

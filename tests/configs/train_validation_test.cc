@@ -125,8 +125,8 @@ TEST(ValidateTrainConfig, NamesTheFieldOutOfRange) {
       {"schedule.warmup_steps=-1", "schedule.warmup_steps is -1; it must be at least 0"},
   };
   for (const Case& c : cases) EXPECT_EQ(ErrorAfter({c.set}), c.error) << c.set;
-  EXPECT_EQ(ErrorAfter({"schedule.kind=COSINE", "schedule.warmup_steps=6"}),
-            "schedule.warmup_steps is 6; it must be at most steps, which is 5");
+  EXPECT_EQ(ErrorAfter({"schedule.kind=COSINE", "schedule.warmup_steps=5"}),
+            "schedule.warmup_steps is 5; it must be less than steps, which is 5");
 }
 
 TEST(ValidateTrainConfig, NamesTheOptimizerFieldOutOfRange) {
@@ -134,18 +134,18 @@ TEST(ValidateTrainConfig, NamesTheOptimizerFieldOutOfRange) {
       {"optimizer.clip_global_norm=-1", "optimizer.clip_global_norm is -1; it must be at least 0"},
       {"optimizer.adafactor.decay_exponent=0",
        "optimizer.adafactor.decay_exponent is 0; it must be greater than 0"},
-      {"optimizer.adafactor.clipping_threshold=0",
-       "optimizer.adafactor.clipping_threshold is 0; it must be greater than 0"},
-      {"optimizer.adafactor.epsilon_squared_gradient=-1",
-       "optimizer.adafactor.epsilon_squared_gradient is -1; it must be at least 0"},
+      {"optimizer.adafactor.clipping_threshold=-1",
+       "optimizer.adafactor.clipping_threshold is -1; it must be at least 0"},
+      {"optimizer.adafactor.epsilon_squared_gradient=0",
+       "optimizer.adafactor.epsilon_squared_gradient is 0; it must be at least 1e-37"},
       {"optimizer.adafactor.epsilon_parameter=-1",
        "optimizer.adafactor.epsilon_parameter is -1; it must be at least 0"},
       {"optimizer.adafactor.min_dim_size_to_factor=0",
        "optimizer.adafactor.min_dim_size_to_factor is 0; it must be at least 1"},
       {"optimizer.adafactor.step_offset=-1",
        "optimizer.adafactor.step_offset is -1; it must be at least 0"},
-      {"optimizer.adafactor.weight_decay_rate=-1",
-       "optimizer.adafactor.weight_decay_rate is -1; it must be at least 0"},
+      {"optimizer.adafactor.weight_decay_rate=1",
+       "optimizer.adafactor.weight_decay_rate is 1; it must be at least 0 and less than 1"},
       {"optimizer.adamw.beta1=1",
        "optimizer.adamw.beta1 is 1; it must be at least 0 and less than 1"},
       {"optimizer.adamw.beta2=-1",
