@@ -8,7 +8,7 @@ packages=(g++ cmake ninja-build ccache pkg-config git
   libsentencepiece-dev sentencepiece libicu-dev nlohmann-json3-dev
   zlib1g-dev libzstd-dev libxxhash-dev jq libopenmpi-dev openmpi-bin)
 if [[ "${1:-}" == "--tests" ]]; then
-  packages+=(libgtest-dev libgmock-dev python3 clang-format-14
+  packages+=(libgtest-dev libgmock-dev libboost-context-dev python3 clang-format-14
     clang-14 libclang-rt-14-dev libomp-14-dev)
 fi
 

@@ -12,8 +12,8 @@
 
 namespace frond {
 
-// 128 random bits for (key, counter).
-inline std::array<uint32_t, 4> Philox(uint64_t key, uint64_t counter_low, uint64_t counter_high) {
+// 128 random bits for (key, counter). constexpr: device code calls it too.
+constexpr std::array<uint32_t, 4> Philox(uint64_t key, uint64_t counter_low, uint64_t counter_high) {
   uint32_t c0 = static_cast<uint32_t>(counter_low), c1 = static_cast<uint32_t>(counter_low >> 32);
   uint32_t c2 = static_cast<uint32_t>(counter_high), c3 = static_cast<uint32_t>(counter_high >> 32);
   uint32_t k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
@@ -33,7 +33,7 @@ inline std::array<uint32_t, 4> Philox(uint64_t key, uint64_t counter_low, uint64
 }
 
 // A 64-bit mix (the finaliser of SplitMix64): a bijection that spreads every bit of `x`.
-inline uint64_t MixBits(uint64_t x) {
+constexpr uint64_t MixBits(uint64_t x) {
   x += 0x9E3779B97F4A7C15ull;
   x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ull;
   x = (x ^ (x >> 27)) * 0x94D049BB133111EBull;

@@ -3,14 +3,25 @@
 
 #include <utility>
 
+#include "core/base/build_config.h"
+#include "core/base/check.h"
 #include "core/tensor/context.h"
 
 namespace frond {
 
-// Calls the implementation for ctx.device(). A further backend is a further template argument here
-// and in each op's .cc, nothing else.
+// Calls the implementation for ctx.device(). The second one is left out of builds without CUDA.
+template <auto kCpu, auto kCuda, class... Args>
+decltype(auto) Dispatch(Context& ctx, Args&&... args) {
+  if constexpr (kHaveCuda) {
+    if (ctx.device() == Device::kCuda) return kCuda(ctx, std::forward<Args>(args)...);
+  }
+  return kCpu(ctx, std::forward<Args>(args)...);
+}
+
+// An op that has no CUDA implementation yet.
 template <auto kCpu, class... Args>
 decltype(auto) Dispatch(Context& ctx, Args&&... args) {
+  CHECK(ctx.device() == Device::kCpu) << "this op runs on the CPU only";
   return kCpu(ctx, std::forward<Args>(args)...);
 }
 

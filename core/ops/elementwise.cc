@@ -1,6 +1,7 @@
 #include "core/ops/elementwise.h"
 
 #include "core/ops/cpu/elementwise.h"
+#include "core/ops/cuda/elementwise.h"
 #include "core/ops/dispatch.h"
 
 namespace frond {
@@ -8,28 +9,28 @@ namespace frond {
 void Cast(Context& ctx, ConstView x, View y) {
   CHECK_EQ(x.num_elements(), y.num_elements());
   const ProfileScope scope(ctx.profiler(), "elementwise");
-  Dispatch<cpu::Cast>(ctx, x, y);
+  Dispatch<cpu::Cast, cuda::Cast>(ctx, x, y);
 }
 
 void Fill(Context& ctx, double value, View x) {
   const ProfileScope scope(ctx.profiler(), "elementwise");
-  Dispatch<cpu::Fill>(ctx, value, x);
+  Dispatch<cpu::Fill, cuda::Fill>(ctx, value, x);
 }
 
 void AddScaled(Context& ctx, double alpha, ConstView x, Write mode, View y) {
   CHECK_EQ(x.num_elements(), y.num_elements());
   const ProfileScope scope(ctx.profiler(), "elementwise");
-  Dispatch<cpu::AddScaled>(ctx, alpha, x, mode, y);
+  Dispatch<cpu::AddScaled, cuda::AddScaled>(ctx, alpha, x, mode, y);
 }
 
 double SumOfSquares(Context& ctx, ConstView x) {
   const ProfileScope scope(ctx.profiler(), "elementwise");
-  return Dispatch<cpu::SumOfSquares>(ctx, x);
+  return Dispatch<cpu::SumOfSquares, cuda::SumOfSquares>(ctx, x);
 }
 
 bool AllFinite(Context& ctx, ConstView x) {
   const ProfileScope scope(ctx.profiler(), "elementwise");
-  return Dispatch<cpu::AllFinite>(ctx, x);
+  return Dispatch<cpu::AllFinite, cuda::AllFinite>(ctx, x);
 }
 
 }  // namespace frond

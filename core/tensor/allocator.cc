@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 
 #include "core/base/check.h"
 
@@ -46,6 +47,28 @@ absl::string_view MemoryKindName(MemoryKind kind) {
   return "?";
 }
 
+void MemoryCounter::Add(MemoryKind kind, int64_t bytes) {
+  for (MemoryReport::Usage* usage : {&report_.by_kind[static_cast<int>(kind)], &report_.total}) {
+    usage->live_bytes += bytes;
+    usage->peak_bytes = std::max(usage->peak_bytes, usage->live_bytes);
+  }
+}
+
+void MemoryCounter::ResetPeak() {
+  for (MemoryReport::Usage& usage : report_.by_kind) usage.peak_bytes = usage.live_bytes;
+  report_.total.peak_bytes = report_.total.live_bytes;
+}
+
+void Allocator::CopyToHost(const void* source, size_t bytes, void* target) {
+  if (bytes > 0) std::memcpy(target, source, bytes);
+}
+void Allocator::CopyFromHost(const void* source, size_t bytes, void* target) {
+  if (bytes > 0) std::memcpy(target, source, bytes);
+}
+void Allocator::CopyWithin(const void* source, size_t bytes, void* target) {
+  if (bytes > 0) std::memcpy(target, source, bytes);
+}
+
 CpuAllocator::~CpuAllocator() { ReleaseCached(); }
 
 void* CpuAllocator::TakeCached(size_t bytes) {
@@ -65,17 +88,17 @@ void* CpuAllocator::Allocate(size_t bytes, MemoryKind kind) {
     const size_t alignment = block_bytes >= kHugePage ? kHugePage : kAlignment;
     pointer = std::aligned_alloc(alignment, RoundUp(block_bytes, alignment));
     CHECK(pointer != nullptr) << "out of memory: " << bytes << " bytes for " << MemoryKindName(kind)
-                              << " beside " << report_.total.live_bytes << " live bytes";
+                              << " beside " << counter_.report().total.live_bytes << " live bytes";
     if (alignment == kHugePage) ::madvise(pointer, block_bytes, MADV_HUGEPAGE);
   }
   live_[pointer] = {block_bytes, kind};
-  Count(kind, static_cast<int64_t>(block_bytes));
+  counter_.Add(kind, static_cast<int64_t>(block_bytes));
   TrimCache();
   return pointer;
 }
 
 void CpuAllocator::TrimCache() {
-  const auto live = static_cast<size_t>(report_.total.live_bytes);
+  const auto live = static_cast<size_t>(counter_.report().total.live_bytes);
   most_live_bytes_ = std::max(most_live_bytes_, live);
   const size_t most_held = most_live_bytes_ + most_live_bytes_ / kCacheSlack;
   while (cached_bytes_ > 0 && live + cached_bytes_ > most_held) {
@@ -93,27 +116,19 @@ void CpuAllocator::Free(void* pointer) {
   CHECK(found != live_.end()) << "freed memory that this allocator did not give";
   const Block block = found->second;
   live_.erase(found);
-  Count(block.kind, -static_cast<int64_t>(block.bytes));
+  counter_.Add(block.kind, -static_cast<int64_t>(block.bytes));
   cached_.emplace(block.bytes, pointer);
   cached_bytes_ += block.bytes;
 }
 
-void CpuAllocator::Count(MemoryKind kind, int64_t bytes) {
-  for (MemoryReport::Usage* usage : {&report_.by_kind[static_cast<int>(kind)], &report_.total}) {
-    usage->live_bytes += bytes;
-    usage->peak_bytes = std::max(usage->peak_bytes, usage->live_bytes);
-  }
-}
-
 MemoryReport CpuAllocator::Report() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return report_;
+  return counter_.report();
 }
 
 void CpuAllocator::ResetPeak() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  for (MemoryReport::Usage& usage : report_.by_kind) usage.peak_bytes = usage.live_bytes;
-  report_.total.peak_bytes = report_.total.live_bytes;
+  counter_.ResetPeak();
 }
 
 void CpuAllocator::ReleaseCached() {

@@ -32,15 +32,39 @@ struct MemoryReport {
   Usage total;
 };
 
+enum class Device : uint8_t { kCpu, kCuda };
+
+// The memory of one device. Not the host's: its bytes are reached by the copies below only.
 class Allocator {
  public:
   virtual ~Allocator() = default;
+  virtual Device device() const { return Device::kCpu; }
   // Never returns null: running out of memory ends the process with a message that names the kind.
   virtual void* Allocate(size_t bytes, MemoryKind kind) = 0;
   virtual void Free(void* pointer) = 0;
   virtual MemoryReport Report() const = 0;
   // Sets every peak to what is live now.
   virtual void ResetPeak() = 0;
+
+  // Copies between host memory and this memory, in order with the work on it; they return when the
+  // host memory may be used again. Call them through core/tensor/transfer.h.
+  virtual void CopyToHost(const void* source, size_t bytes, void* target);
+  virtual void CopyFromHost(const void* source, size_t bytes, void* target);
+  // Within this memory; may return before it is done.
+  virtual void CopyWithin(const void* source, size_t bytes, void* target);
+  // Returns when all work on this memory is done.
+  virtual void Synchronize() {}
+};
+
+// Counts what lives, by kind. Not thread-safe.
+class MemoryCounter {
+ public:
+  void Add(MemoryKind kind, int64_t bytes);  // negative: freed
+  void ResetPeak();
+  const MemoryReport& report() const { return report_; }
+
+ private:
+  MemoryReport report_;
 };
 
 // Host memory, 64-byte aligned. Freed blocks are kept for reuse by size, since a training step asks
@@ -62,14 +86,13 @@ class CpuAllocator : public Allocator {
   };
   void* TakeCached(size_t bytes);
   void TrimCache();
-  void Count(MemoryKind kind, int64_t bytes);
 
   mutable std::mutex mutex_;
   std::unordered_map<void*, Block> live_;
   std::unordered_multimap<size_t, void*> cached_;
   size_t cached_bytes_ = 0;
   size_t most_live_bytes_ = 0;
-  MemoryReport report_;
+  MemoryCounter counter_;
 };
 
 }  // namespace frond

@@ -11,8 +11,6 @@
 
 namespace frond {
 
-enum class Device : uint8_t { kCpu };
-
 // Base of what a backend keeps between calls (compiled primitives, scratch memory).
 class BackendState {
  public:
@@ -24,7 +22,7 @@ class Context {
   // `memory` and `profiler` outlive the context; `profiler` may be null.
   explicit Context(Allocator& memory, Profiler* profiler = nullptr);
 
-  Device device() const { return Device::kCpu; }
+  Device device() const { return memory_->device(); }
   Allocator& memory() { return *memory_; }
   Profiler* profiler() { return profiler_; }
 

@@ -9,7 +9,7 @@ build=build/fuzz
 
 cc=$(command -v clang-14 || command -v clang) || { echo "fuzzing needs clang" >&2; exit 1; }
 cxx=$(command -v clang++-14 || command -v clang++)
-cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DFROND_FUZZ=ON \
+cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DFROND_FUZZ=ON -DFROND_CUDA=OFF \
   -DCMAKE_C_COMPILER="$cc" -DCMAKE_CXX_COMPILER="$cxx" > $build.log 2>&1 || { cat $build.log; exit 1; }
 cmake --build $build --target fuzzers -j "$(nproc)"
 

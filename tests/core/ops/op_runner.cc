@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "core/base/philox.h"
+#include "core/tensor/transfer.h"
 
 namespace frond::testing {
 namespace {
@@ -29,10 +30,10 @@ std::vector<double> Initial(const TensorSpec& spec, DType compute, uint64_t key)
                              std::numeric_limits<double>::quiet_NaN());
 }
 
-void Store(const std::vector<double>& values, View v) {
+void Store(Context& ctx, const std::vector<double>& values, View v) {
   VisitFloatType(v.dtype, [&](auto type) {
     using T = decltype(type);
-    T* target = v.As<T>();
+    std::vector<T> target(values.size());
     for (size_t i = 0; i < values.size(); ++i) {
       if constexpr (std::is_same_v<T, BFloat16>) {
         target[i] = BFloat16(static_cast<float>(values[i]));
@@ -40,23 +41,8 @@ void Store(const std::vector<double>& values, View v) {
         target[i] = static_cast<T>(values[i]);
       }
     }
+    CopyFromHost(ctx, target.data(), v);
   });
-}
-
-std::vector<double> Load(ConstView v) {
-  std::vector<double> values(static_cast<size_t>(v.num_elements()));
-  VisitFloatType(v.dtype, [&](auto type) {
-    using T = decltype(type);
-    const T* source = v.As<T>();
-    for (size_t i = 0; i < values.size(); ++i) {
-      if constexpr (std::is_same_v<T, BFloat16>) {
-        values[i] = static_cast<float>(source[i]);
-      } else {
-        values[i] = static_cast<double>(source[i]);
-      }
-    }
-  });
-  return values;
 }
 
 }  // namespace
@@ -85,16 +71,16 @@ TensorSet::TensorSet(Context& ctx, const std::vector<TensorSpec>& specs, const A
       tensors_.emplace_back();
     } else {
       tensors_.emplace_back(ctx, specs[i].shape, DTypeFor(specs[i], compute));
-      Store(values[i], tensors_.back());
+      Store(ctx, values[i], tensors_.back());
     }
     views_.push_back(tensors_.back().view());
   }
 }
 
-Arrays TensorSet::Values() const {
+Arrays TensorSet::Values(Context& ctx) const {
   Arrays values;
   for (const View& v : views_) {
-    values.push_back(v.data == nullptr ? std::vector<double>{} : Load(v));
+    values.push_back(v.data == nullptr ? std::vector<double>{} : ToDoubles(ctx, v));
   }
   return values;
 }
@@ -102,15 +88,20 @@ Arrays TensorSet::Values() const {
 CaseResults RunCase(const OpCase& op, const CaseValues& values, DType compute, bool with_backward) {
   CpuAllocator memory;
   Context ctx(memory);
+  return RunCaseOn(ctx, op, values, compute, with_backward);
+}
+
+CaseResults RunCaseOn(Context& ctx, const OpCase& op, const CaseValues& values, DType compute,
+                      bool with_backward) {
   const TensorSet inputs(ctx, op.inputs, values.inputs, compute);
   const TensorSet outputs(ctx, op.outputs, values.outputs, compute);
   op.forward(ctx, inputs.views(), outputs.views());
-  CaseResults results = {.outputs = outputs.Values(), .dinputs = {}};
+  CaseResults results = {.outputs = outputs.Values(ctx), .dinputs = {}};
   if (!with_backward || !op.backward) return results;
   const TensorSet doutputs(ctx, op.outputs, values.doutputs, compute);
   const TensorSet dinputs(ctx, op.inputs, values.dinputs, compute);
   op.backward(ctx, inputs.views(), outputs.views(), doutputs.views(), dinputs.views());
-  results.dinputs = dinputs.Values();
+  results.dinputs = dinputs.Values(ctx);
   return results;
 }
 

@@ -26,6 +26,9 @@ struct CaseResults {
 
 // Runs forward and, where the case has one and `with_backward`, backward in `compute`.
 CaseResults RunCase(const OpCase& op, const CaseValues& values, DType compute, bool with_backward);
+// The same with a context of any device.
+CaseResults RunCaseOn(Context& ctx, const OpCase& op, const CaseValues& values, DType compute,
+                      bool with_backward);
 
 // |a - b| / |b| in the L2 norm; b = 0 makes it |a|. Infinite where a is not finite.
 double RelativeError(const std::vector<double>& a, const std::vector<double>& b);
@@ -36,7 +39,7 @@ class TensorSet {
   TensorSet(Context& ctx, const std::vector<TensorSpec>& specs, const Arrays& values,
             DType compute);
   const Views& views() const { return views_; }
-  Arrays Values() const;
+  Arrays Values(Context& ctx) const;
 
  private:
   std::vector<Tensor> tensors_;

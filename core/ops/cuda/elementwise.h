@@ -1,0 +1,15 @@
+// GPU kernels of core/ops/elementwise.h; contracts there.
+#pragma once
+
+#include "core/ops/matmul.h"
+#include "core/tensor/tensor.h"
+
+namespace frond::cuda {
+
+void Cast(Context& ctx, ConstView x, View y);
+void Fill(Context& ctx, double value, View x);
+void AddScaled(Context& ctx, double alpha, ConstView x, Write mode, View y);
+double SumOfSquares(Context& ctx, ConstView x);
+bool AllFinite(Context& ctx, ConstView x);
+
+}  // namespace frond::cuda

@@ -1,0 +1,203 @@
+#include "core/tensor/cuda_device.h"
+
+#include <cstring>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/tensor/cuda/runtime.h"
+
+namespace frond {
+namespace {
+
+// Sizes are multiples of this: the unit of cudaMallocAsync's own pools.
+constexpr size_t kUnit = 512;
+
+// Pinned host memory through which small host arrays travel: a copy from pageable memory would wait
+// for the stream. Two halves; a half is used again when the copies from it are done.
+class Staging {
+ public:
+  static constexpr size_t kHalf = size_t{8} << 20;
+
+  Staging() {
+    FROND_CUDA_CHECK(cudaMallocHost(&memory_, 2 * kHalf));
+    for (cudaEvent_t& event : left_) {
+      FROND_CUDA_CHECK(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
+    }
+  }
+  ~Staging() {
+    for (cudaEvent_t event : left_) FROND_CUDA_CHECK(cudaEventDestroy(event));
+    FROND_CUDA_CHECK(cudaFreeHost(memory_));
+  }
+  Staging(const Staging&) = delete;
+  Staging& operator=(const Staging&) = delete;
+
+  // `bytes` <= kHalf.
+  void Copy(const void* source, size_t bytes, void* target, cudaStream_t stream) {
+    if (used_ + bytes > kHalf) {
+      FROND_CUDA_CHECK(cudaEventRecord(left_[half_], stream));
+      half_ = 1 - half_;
+      used_ = 0;
+      FROND_CUDA_CHECK(cudaEventSynchronize(left_[half_]));
+    }
+    char* staged = static_cast<char*>(memory_) + static_cast<size_t>(half_) * kHalf + used_;
+    std::memcpy(staged, source, bytes);
+    used_ += (bytes + 63) / 64 * 64;
+    FROND_CUDA_CHECK(cudaMemcpyAsync(target, staged, bytes, cudaMemcpyHostToDevice, stream));
+  }
+
+ private:
+  void* memory_ = nullptr;
+  cudaEvent_t left_[2] = {};  // recorded behind the last copy from a half
+  int half_ = 0;
+  size_t used_ = 0;
+};
+
+class CudaAllocator : public Allocator {
+ public:
+  CudaAllocator(int device, const cuda::DeviceLimits& limits) : device_(device), limits_(limits) {
+    FROND_CUDA_CHECK(cudaSetDevice(device));
+    FROND_CUDA_CHECK(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
+    cudaMemPool_t pool = nullptr;
+    FROND_CUDA_CHECK(cudaDeviceGetDefaultMemPool(&pool, device));
+    // Freed blocks stay in the pool: a step asks for the same sizes again.
+    uint64_t keep = UINT64_MAX;
+    FROND_CUDA_CHECK(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep));
+  }
+  ~CudaAllocator() override {
+    FROND_CUDA_CHECK(cudaStreamSynchronize(stream_));
+    FROND_CUDA_CHECK(cudaStreamDestroy(stream_));
+  }
+
+  Device device() const override { return Device::kCuda; }
+  cudaStream_t stream() const { return stream_; }
+  const cuda::DeviceLimits& limits() const { return limits_; }
+
+  void* Allocate(size_t bytes, MemoryKind kind) override {
+    const size_t block = (bytes + kUnit) / kUnit * kUnit;  // never 0
+    const std::lock_guard<std::mutex> lock(mutex_);
+    void* pointer = nullptr;
+    const cudaError_t result = cudaMallocAsync(&pointer, block, stream_);
+    CHECK(result == cudaSuccess) << "GPU " << device_ << " is out of memory: " << bytes
+                                 << " bytes for " << MemoryKindName(kind) << " beside "
+                                 << counter_.report().total.live_bytes
+                                 << " live bytes: " << cudaGetErrorString(result);
+    live_[pointer] = {static_cast<int64_t>(block), kind};
+    counter_.Add(kind, static_cast<int64_t>(block));
+    return pointer;
+  }
+
+  void Free(void* pointer) override {
+    if (pointer == nullptr) return;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = live_.find(pointer);
+    CHECK(found != live_.end()) << "freed GPU memory that this allocator did not give";
+    counter_.Add(found->second.second, -found->second.first);
+    live_.erase(found);
+    FROND_CUDA_CHECK(cudaFreeAsync(pointer, stream_));
+  }
+
+  MemoryReport Report() const override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return counter_.report();
+  }
+  void ResetPeak() override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    counter_.ResetPeak();
+  }
+
+  void CopyToHost(const void* source, size_t bytes, void* target) override {
+    if (bytes == 0) return;
+    FROND_CUDA_CHECK(cudaMemcpyAsync(target, source, bytes, cudaMemcpyDeviceToHost, stream_));
+    Synchronize();
+  }
+  void CopyFromHost(const void* source, size_t bytes, void* target) override {
+    if (bytes == 0) return;
+    if (bytes <= Staging::kHalf) return staging_.Copy(source, bytes, target, stream_);
+    // From pageable memory the call returns once the bytes are staged.
+    FROND_CUDA_CHECK(cudaMemcpyAsync(target, source, bytes, cudaMemcpyHostToDevice, stream_));
+  }
+  void CopyWithin(const void* source, size_t bytes, void* target) override {
+    if (bytes == 0 || source == target) return;
+    FROND_CUDA_CHECK(cudaMemcpyAsync(target, source, bytes, cudaMemcpyDeviceToDevice, stream_));
+  }
+  void Synchronize() override { FROND_CUDA_CHECK(cudaStreamSynchronize(stream_)); }
+
+ private:
+  int device_;
+  cuda::DeviceLimits limits_;
+  cudaStream_t stream_ = nullptr;
+  Staging staging_;
+  mutable std::mutex mutex_;
+  std::unordered_map<void*, std::pair<int64_t, MemoryKind>> live_;
+  MemoryCounter counter_;
+};
+
+CudaAllocator& AllocatorOf(Context& ctx) {
+  CHECK(ctx.device() == Device::kCuda) << "a GPU op with a CPU context";
+  return static_cast<CudaAllocator&>(ctx.memory());
+}
+
+}  // namespace
+
+namespace cuda {
+
+void CheckCall(cudaError_t result, const char* call) {
+  if (result == cudaSuccess) return;
+  int device = -1;
+  (void)cudaGetDevice(&device);
+  CHECK(false) << call << " on GPU " << device << ": " << cudaGetErrorName(result) << ", "
+               << cudaGetErrorString(result);
+}
+
+cudaStream_t StreamOf(Context& ctx) { return AllocatorOf(ctx).stream(); }
+const DeviceLimits& LimitsOf(Context& ctx) { return AllocatorOf(ctx).limits(); }
+
+}  // namespace cuda
+
+int CudaDeviceCount(std::string* why) {
+  int count = 0;
+  const cudaError_t result = cudaGetDeviceCount(&count);
+  if (result != cudaSuccess) {
+    (void)cudaGetLastError();
+    count = 0;
+    if (why != nullptr) *why = cudaGetErrorString(result);
+  } else if (count == 0 && why != nullptr) {
+    *why = "no GPU was found";
+  }
+  return count;
+}
+
+absl::StatusOr<CudaDeviceInfo> ReadCudaDevice(int device) {
+  std::string why;
+  const int count = CudaDeviceCount(&why);
+  if (device < 0 || device >= count) {
+    return absl::FailedPreconditionError(
+        count == 0 ? absl::StrCat("no GPU can be used: ", why)
+                   : absl::StrCat("GPU ", device, " does not exist: there are ", count));
+  }
+  cudaDeviceProp properties;
+  FROND_CUDA_CHECK(cudaGetDeviceProperties(&properties, device));
+  return CudaDeviceInfo{.name = properties.name,
+                        .memory_bytes = static_cast<int64_t>(properties.totalGlobalMem),
+                        .num_multiprocessors = properties.multiProcessorCount,
+                        .compute_capability = properties.major * 10 + properties.minor};
+}
+
+absl::StatusOr<std::unique_ptr<Allocator>> CreateCudaAllocator(int device) {
+  const absl::StatusOr<CudaDeviceInfo> info = ReadCudaDevice(device);
+  if (!info.ok()) return info.status();
+  if (info->compute_capability < 80) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("GPU ", device, " (", info->name, ") has compute capability ",
+                     info->compute_capability / 10, ".", info->compute_capability % 10,
+                     "; 8.0 (A100) or newer is needed for bf16"));
+  }
+  cuda::DeviceLimits limits{.num_multiprocessors = info->num_multiprocessors};
+  FROND_CUDA_CHECK(cudaDeviceGetAttribute(&limits.shared_bytes_per_block,
+                                          cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
+  return std::unique_ptr<Allocator>(std::make_unique<CudaAllocator>(device, limits));
+}
+
+}  // namespace frond
