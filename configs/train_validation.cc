@@ -129,6 +129,11 @@ absl::Status CheckModel(const config::Model& model) {
                  "left out where model.preset or model.shape ask for a fresh model");
   }
   if (model.has_shape()) RETURN_IF_ERROR(CheckShape(model.shape(), model.preset().empty()));
+  RETURN_IF_ERROR(AtLeast("model.chunk_tokens", model.chunk_tokens(), 0));
+  if (model.chunk_tokens() > 0 && model.recompute() != config::BLOCK) {
+    return Wrong("model.chunk_tokens", absl::StrCat(model.chunk_tokens()),
+                 "0 unless model.recompute is BLOCK");
+  }
   return BelowOne("model.dropout", model.dropout());
 }
 

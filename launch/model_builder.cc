@@ -92,10 +92,21 @@ absl::StatusOr<T5Config> ResolveT5Config(const config::Model& model, const Token
 }
 
 T5Options ResolveT5Options(const config::Model& model) {
-  return {.compute = model.compute() == config::BF16 ? DType::kBF16 : DType::kF32,
-          .f32_residual = model.f32_residual(),
-          .recompute =
-              model.recompute() == config::BLOCK ? RecomputeMode::kBlock : RecomputeMode::kNone};
+  T5Options options = {.compute = model.compute() == config::BF16 ? DType::kBF16 : DType::kF32,
+                       .f32_residual = model.f32_residual()};
+  options.recompute.max_chunk_tokens = model.chunk_tokens();
+  switch (model.recompute()) {
+    case config::NONE:
+      options.recompute.mode = RecomputeMode::kNone;
+      break;
+    case config::SELECTIVE:
+      options.recompute.mode = RecomputeMode::kSelective;
+      break;
+    case config::BLOCK:
+      options.recompute.mode = RecomputeMode::kBlock;
+      break;
+  }
+  return options;
 }
 
 absl::StatusOr<std::unique_ptr<T5Model>> BuildModel(Context& ctx, const config::Model& model,

@@ -102,6 +102,10 @@ void AttentionBlock::Backward(Context& ctx, const Input& in, Saved saved, View d
                 SpecFor(ctx, in), dq, dk, dv, dbias);
   dattended.Reset();
 
+  if (saved.h.empty()) {
+    saved.h = Tensor(ctx, in.x.shape, dims_.compute);
+    norm_.Forward(ctx, in.x, saved.h, saved.rstd);
+  }
   const ConstView memory = role_.is_cross ? in.memory : ConstView(saved.h);
   q_.BackwardWeight(ctx, dq, saved.h, sink);
   k_.BackwardWeight(ctx, dk, memory, sink);

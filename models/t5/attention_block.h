@@ -27,6 +27,8 @@ class AttentionBlock {
   // What Backward needs beside the input.
   struct Saved {
     Tensor rstd, h, q, k, v, attended, lse;
+    // Frees what Backward can make again, to the same bits, at little cost.
+    void ReleaseCheap() { h.Reset(); }
   };
   // Operands of one call. `memory` [Tm, d] and its layout are read by cross-attention only. `bias`
   // is the stack's table [buckets, heads], empty for cross-attention.

@@ -31,6 +31,8 @@ class NormLayer {
   void Forward(Context& ctx, ConstView x, View y, View rstd) const;
   void Backward(Context& ctx, ConstView dy, ConstView x, ConstView rstd, Write mode, View dx,
                 GradSink& sink) const;
+  // Without a contribution: a pass without tokens.
+  void Close(Context& ctx, GradSink& sink) const { sink.Close(ctx, *scale_); }
 
  private:
   Param* scale_;

@@ -25,6 +25,16 @@ DropoutSpec FeedForwardBlock::DropoutOf(const Context& ctx, DropoutPlace place, 
   return DropoutAt(ctx, rate, DropoutSite(is_decoder_, layer_, place), layout);
 }
 
+Tensor FeedForwardBlock::Product(Context& ctx, const Saved& saved, const TokenLayout& layout,
+                                 float dropout) const {
+  Tensor product(ctx, saved.gate.shape(), dims_.compute);
+  GatedGelu(ctx, saved.gate, saved.up, product);
+  if (dropout > 0) {
+    Dropout(ctx, product, DropoutOf(ctx, DropoutPlace::kGate, dropout, layout), product);
+  }
+  return product;
+}
+
 void FeedForwardBlock::Forward(Context& ctx, ConstView x, const TokenLayout& layout, float dropout,
                                View out, Saved* keep) const {
   const int64_t tokens = x.dim(0);
@@ -38,11 +48,8 @@ void FeedForwardBlock::Forward(Context& ctx, ConstView x, const TokenLayout& lay
   s.up = Tensor(ctx, hidden, dims_.compute);
   wi_0_.Forward(ctx, s.h, Write::kAssign, s.gate);
   wi_1_.Forward(ctx, s.h, Write::kAssign, s.up);
-  s.product = Tensor(ctx, hidden, dims_.compute);
-  GatedGelu(ctx, s.gate, s.up, s.product);
-  if (dropout > 0) {
-    Dropout(ctx, s.product, DropoutOf(ctx, DropoutPlace::kGate, dropout, layout), s.product);
-  }
+  s.product = Product(ctx, s, layout, dropout);
+  if (out.data == nullptr) return;
   Tensor branch(ctx, x.shape, dims_.compute);
   wo_.Forward(ctx, s.product, Write::kAssign, branch);
   DropoutAdd(ctx, branch, DropoutOf(ctx, DropoutPlace::kFeedForward, dropout, layout), x, out);
@@ -53,6 +60,7 @@ void FeedForwardBlock::Backward(Context& ctx, ConstView x, const TokenLayout& la
   Tensor buffer;
   const ConstView dbranch = BranchGradient(
       ctx, dx, DropoutOf(ctx, DropoutPlace::kFeedForward, dropout, layout), dims_.compute, buffer);
+  if (saved.product.empty()) saved.product = Product(ctx, saved, layout, dropout);
   wo_.BackwardWeight(ctx, dbranch, saved.product, sink);
   Tensor dproduct = std::move(saved.product);  // its values are used up
   wo_.BackwardInput(ctx, dbranch, Write::kAssign, dproduct);
@@ -63,6 +71,10 @@ void FeedForwardBlock::Backward(Context& ctx, ConstView x, const TokenLayout& la
   GatedGeluGrad(ctx, dproduct, saved.gate, saved.up, saved.gate, saved.up);
   const Tensor dgate = std::move(saved.gate), dup = std::move(saved.up);
   dproduct.Reset();
+  if (saved.h.empty()) {
+    saved.h = Tensor(ctx, x.shape, dims_.compute);
+    norm_.Forward(ctx, x, saved.h, saved.rstd);
+  }
   wi_0_.BackwardWeight(ctx, dgate, saved.h, sink);
   wi_1_.BackwardWeight(ctx, dup, saved.h, sink);
   Tensor dh = std::move(saved.h);

@@ -16,9 +16,15 @@ class FeedForwardBlock {
 
   struct Saved {
     Tensor rstd, h, gate, up, product;
+    // Frees what Backward can make again, to the same bits, at little cost.
+    void ReleaseCheap() {
+      h.Reset();
+      product.Reset();
+    }
   };
 
-  // out [T, d] is assigned and may alias x where nothing is kept. keep == nullptr: inference.
+  // out [T, d] is assigned and may alias x where nothing is kept. keep == nullptr: inference. An
+  // empty `out` leaves out what only it needs: a recomputation for Backward.
   void Forward(Context& ctx, ConstView x, const TokenLayout& layout, float dropout, View out,
                Saved* keep) const;
 
@@ -29,6 +35,8 @@ class FeedForwardBlock {
  private:
   DropoutSpec DropoutOf(const Context& ctx, DropoutPlace place, float rate,
                         const TokenLayout& layout) const;
+  // dropout(gelu(gate) * up)
+  Tensor Product(Context& ctx, const Saved& saved, const TokenLayout& layout, float dropout) const;
 
   BlockDims dims_;
   bool is_decoder_;

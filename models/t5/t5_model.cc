@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "core/ops/dropout.h"
@@ -52,16 +53,19 @@ ParamSpec TableSpec(const T5Config& config, double stddev, ParamUse use) {
 // 1/128 of their tokens, so that products of few distinct shapes have to be prepared; the filling
 // is a segment of its own, has no weight in the loss and gets no gradient.
 struct T5Model::Pass {
-  Pass(const Batch& batch, const T5Config& config, bool with_keys)
+  Pass(const Batch& batch, const T5Model& model, bool with_keys)
       : source_ids(batch.source_ids),
-        decoder_ids(ShiftRight(batch, config.decoder_start_token_id)) {
+        decoder_ids(ShiftRight(batch, model.config_.decoder_start_token_id)) {
+    const int64_t chunk = model.options_.recompute.max_chunk_tokens;
+    if (chunk > 0) most_filled = static_cast<size_t>(chunk);
+    const int32_t pad = model.config_.pad_token_id;
     if (with_keys) {
       CHECK_EQ(static_cast<int64_t>(batch.example_keys.size()), batch.num_examples());
       source_keys = TokenKeys(batch.example_keys, batch.source_offsets);
       target_keys = TokenKeys(batch.example_keys, batch.target_offsets);
     }
-    source_offsets = Fill(batch.source_offsets, config.pad_token_id, source_ids, source_keys);
-    target_offsets = Fill(batch.target_offsets, config.pad_token_id, decoder_ids, target_keys);
+    source_offsets = Fill(batch.source_offsets, pad, source_ids, source_keys);
+    target_offsets = Fill(batch.target_offsets, pad, decoder_ids, target_keys);
     source = LayoutOf(source_offsets, source_keys);
     target = LayoutOf(target_offsets, target_keys);
   }
@@ -69,9 +73,10 @@ struct T5Model::Pass {
   Pass& operator=(const Pass&) = delete;
 
   // The offsets with the filling behind them.
-  static std::vector<int32_t> Fill(std::vector<int32_t> offsets, int32_t pad,
-                                   std::vector<int32_t>& ids, std::vector<uint64_t>& keys) {
-    const size_t tile = std::bit_floor(std::max<size_t>(ids.size() / 128, 1));
+  std::vector<int32_t> Fill(std::vector<int32_t> offsets, int32_t pad, std::vector<int32_t>& ids,
+                            std::vector<uint64_t>& keys) const {
+    const size_t tile =
+        std::bit_floor(std::max<size_t>(std::min(ids.size(), most_filled) / 128, 1));
     const size_t filled = (ids.size() + tile - 1) / tile * tile;
     ids.resize(filled, pad);
     if (!keys.empty()) keys.resize(filled, 0);
@@ -87,6 +92,7 @@ struct T5Model::Pass {
             .num_tokens = offsets.back()};
   }
 
+  size_t most_filled = std::numeric_limits<size_t>::max();  // tokens that a product sees at a time
   std::vector<int32_t> source_ids, decoder_ids;
   std::vector<int32_t> source_offsets, target_offsets;
   std::vector<uint64_t> source_keys, target_keys;
@@ -171,7 +177,14 @@ Tensor T5Model::RunDecoder(Context& ctx, const Pass& pass, ConstView memory, flo
 
 TokenLosses T5Model::ForwardBackward(Context& ctx, const Batch& batch, const LossInput& loss,
                                      GradSink& sink) {
-  const Pass pass(batch, config_, loss.dropout > 0);
+  if (batch.num_examples() == 0) {
+    if (head_ != embedding_) sink.Close(ctx, *head_);
+    decoder_.CloseAll(ctx, sink);
+    encoder_.CloseAll(ctx, sink);
+    sink.Close(ctx, *embedding_);
+    return {};
+  }
+  const Pass pass(batch, *this, loss.dropout > 0);
   Stack::Saved encoder_saved, decoder_saved;
   Tensor memory = RunEncoder(ctx, pass, loss.dropout, &encoder_saved);
   Tensor hidden = RunDecoder(ctx, pass, memory, loss.dropout, &decoder_saved);
@@ -196,18 +209,19 @@ TokenLosses T5Model::ForwardBackward(Context& ctx, const Batch& batch, const Los
                                      .dropout = loss.dropout},
                                     options_.recompute, std::move(decoder_saved), dmemory, sink);
   memory.Reset();
-  const View dtable = sink.Open(ctx, *embedding_);
-  EmbedBackward(ctx, std::move(dinput), pass.decoder_ids, pass.target, true, loss.dropout, dtable);
-  dinput =
+  Tensor dsource =
       encoder_.Backward(ctx, std::move(dmemory), {.layout = &pass.source, .dropout = loss.dropout},
                         options_.recompute, std::move(encoder_saved), {}, sink);
-  EmbedBackward(ctx, std::move(dinput), pass.source_ids, pass.source, false, loss.dropout, dtable);
+  // Not earlier: the table's gradient is the largest of all, and a sink may free the others.
+  const View dtable = sink.Open(ctx, *embedding_);
+  EmbedBackward(ctx, std::move(dinput), pass.decoder_ids, pass.target, true, loss.dropout, dtable);
+  EmbedBackward(ctx, std::move(dsource), pass.source_ids, pass.source, false, loss.dropout, dtable);
   sink.Close(ctx, *embedding_);
   return {ToHost(nll), ToHost(log_z)};
 }
 
 TokenLosses T5Model::Evaluate(Context& ctx, const Batch& batch) {
-  const Pass pass(batch, config_, /*with_keys=*/false);
+  const Pass pass(batch, *this, /*with_keys=*/false);
   const Tensor memory = RunEncoder(ctx, pass, 0, nullptr);
   const Tensor hidden = RunDecoder(ctx, pass, memory, 0, nullptr);
   const int64_t targets = batch.num_target_tokens();
@@ -219,12 +233,12 @@ TokenLosses T5Model::Evaluate(Context& ctx, const Batch& batch) {
 }
 
 Tensor T5Model::Encode(Context& ctx, const Batch& batch) {
-  const Pass pass(batch, config_, /*with_keys=*/false);
+  const Pass pass(batch, *this, /*with_keys=*/false);
   return RunEncoder(ctx, pass, 0, nullptr);
 }
 
 Tensor T5Model::Logits(Context& ctx, const Batch& batch) {
-  const Pass pass(batch, config_, /*with_keys=*/false);
+  const Pass pass(batch, *this, /*with_keys=*/false);
   const Tensor memory = RunEncoder(ctx, pass, 0, nullptr);
   const Tensor hidden = RunDecoder(ctx, pass, memory, 0, nullptr);
   Tensor logits(ctx, {batch.num_target_tokens(), config_.vocab_size}, dims_.statistics());

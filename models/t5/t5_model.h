@@ -17,7 +17,7 @@ namespace frond {
 struct T5Options {
   DType compute = DType::kF32;  // kF64 in tests
   bool f32_residual = false;    // residual stream in f32 under bf16 compute
-  RecomputeMode recompute = RecomputeMode::kNone;
+  RecomputePlan recompute;
 };
 
 // What one pass of the head gives per target token.
@@ -44,7 +44,8 @@ class T5Model {
     float dropout = 0;  // keyed by ctx.rng and the batch's example keys
   };
 
-  // Losses and all gradients of one micro-batch, added to the sink.
+  // Losses and all gradients of one micro-batch, added to the sink. An empty batch adds none, but
+  // closes the parameters in the same order.
   TokenLosses ForwardBackward(Context& ctx, const Batch& batch, const LossInput& loss,
                               GradSink& sink);
   // Losses only, without dropout.

@@ -33,6 +33,7 @@ TEST(ValidateTrainConfig, AcceptsGoodConfigs) {
                         "model.shape={d_model: 8 d_kv: 4 d_ff: 8 num_heads: 2 num_layers: 1}"}),
             "");
   EXPECT_EQ(ErrorAfter({"optimizer.adamw={}"}), "");
+  EXPECT_EQ(ErrorAfter({"model.recompute=BLOCK", "model.chunk_tokens=512"}), "");
 }
 
 TEST(ValidateTrainConfig, NamesMissingFields) {
@@ -103,6 +104,9 @@ TEST(ValidateTrainConfig, NamesTheFieldOutOfRange) {
       {"report.every_steps=0", "report.every_steps is 0; it must be at least 1"},
       {"threads=-1", "threads is -1; it must be at least 0"},
       {"model.shape.d_ff=0", "model.shape.d_ff is 0; it must be at least 1"},
+      {"model.chunk_tokens=-1", "model.chunk_tokens is -1; it must be at least 0"},
+      {"model.chunk_tokens=512",
+       "model.chunk_tokens is 512; it must be 0 unless model.recompute is BLOCK"},
       {"model.dropout=1", "model.dropout is 1; it must be at least 0 and less than 1"},
       {"model.dropout=-0.5", "model.dropout is -0.5; it must be at least 0 and less than 1"},
       {"model.dropout=nan", "model.dropout is nan; it must be a finite number"},

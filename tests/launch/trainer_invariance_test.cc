@@ -232,9 +232,24 @@ TEST_F(TrainerInvarianceTest, RecomputationChangesNoBit) {
       config.mutable_model()->set_compute(compute);
       return Train(config);
     };
-    const Result kept = train(config::NONE), recomputed = train(config::BLOCK);
-    EXPECT_EQ(recomputed.losses, kept.losses);
-    EXPECT_TRUE(recomputed.weights == kept.weights);
+    const Result kept = train(config::NONE);
+    for (const config::Recompute mode : {config::SELECTIVE, config::BLOCK}) {
+      const Result recomputed = train(mode);
+      EXPECT_EQ(recomputed.losses, kept.losses);
+      EXPECT_TRUE(recomputed.weights == kept.weights);
+    }
+  }
+}
+
+TEST_F(TrainerInvarianceTest, ChunksChangeRoundingOnly) {
+  const Result reference = Train(Config());
+  for (const int64_t tokens : {1, 100}) {
+    config::TrainConfig config = Config();
+    config.mutable_model()->set_recompute(config::BLOCK);
+    config.mutable_model()->set_chunk_tokens(tokens);
+    const std::string what = absl::StrCat("chunks of ", tokens, " tokens");
+    ExpectEqual(Train(config), reference, what);
+    ExpectEqual(Train(config, 2), reference, what + ", two ranks");
   }
 }
 

@@ -34,7 +34,7 @@ TEST_P(T5ParityTest, LogitsLossAndGradients) {
   T5Fixture fixture(name);
   const auto model = fixture.Load({.compute = tolerance.compute,
                                    .f32_residual = tolerance.f32_residual,
-                                   .recompute = tolerance.recompute});
+                                   .recompute = {tolerance.recompute}});
   const SafetensorsReader& expected =
       tolerance.compute == DType::kBF16 ? *fixture.expected_bf16 : *fixture.expected;
   const Tensor logits = model->Logits(fixture.ctx, fixture.batch);
