@@ -214,6 +214,23 @@ absl::Status CheckOptimizer(const config::Optimizer& optimizer) {
   return AtLeast("optimizer.adamw.weight_decay", adamw.weight_decay(), 0);
 }
 
+// The first update comes before the last gradient is known.
+absl::Status CheckUpdateInBackward(const config::TrainConfig& config) {
+  if (!config.optimizer().update_in_backward()) return absl::OkStatus();
+  const double norm = config.optimizer().clip_global_norm();
+  if (norm > 0) {
+    return Wrong("optimizer.clip_global_norm", absl::StrCat(norm),
+                 "0 with optimizer.update_in_backward, which never has all gradients at once");
+  }
+  const int32_t micro_batches = config.batch().micro_batches();
+  if (micro_batches > 1) {
+    return Wrong("batch.micro_batches", absl::StrCat(micro_batches),
+                 "1 with optimizer.update_in_backward; to bound activations set model.recompute "
+                 "to BLOCK and model.chunk_tokens instead");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckSchedule(const config::TrainConfig& config) {
   const config::Schedule& schedule = config.schedule();
   RETURN_IF_ERROR(AtLeast("schedule.learning_rate", schedule.learning_rate(), 0));
@@ -237,6 +254,7 @@ absl::Status ValidateTrainConfig(const config::TrainConfig& config) {
   RETURN_IF_ERROR(CheckData(config));
   RETURN_IF_ERROR(CheckEvaluation(config.eval()));
   RETURN_IF_ERROR(CheckOptimizer(config.optimizer()));
+  RETURN_IF_ERROR(CheckUpdateInBackward(config));
   return CheckSchedule(config);
 }
 

@@ -38,18 +38,27 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const config::TrainConf
   return trainer;
 }
 
-std::vector<double> Trainer::RunPasses(const StepPlan& plan) {
+GradSink& Trainer::StartGradients() {
+  if (in_backward_ == nullptr) {
+    grads_->StartStep(ctx_);
+    return *grads_;
+  }
+  in_backward_->StartStep(
+      {.step = state_.step, .learning_rate = LearningRate(schedule_, state_.step)});
+  return *in_backward_;
+}
+
+std::vector<double> Trainer::RunPasses(const StepPlan& plan, GradSink& sink) {
   const size_t languages = data_->languages().size();
   std::vector<double> sums(kLanguages + 2 * languages);
   const double z_coefficient = config_.loss().z_loss();
   for (size_t b = 0; b < plan.batches.size(); ++b) {
     const Batch& batch = plan.batches[b];
-    if (batch.num_examples() == 0) continue;
     const std::vector<double>& weights = plan.token_weights[b];
     const TokenLosses losses = model_->ForwardBackward(
         ctx_, batch,
         {.token_weights = weights, .z_loss = z_coefficient, .dropout = config_.model().dropout()},
-        *grads_);
+        sink);
     for (int64_t e = 0; e < batch.num_examples(); ++e) {
       const auto language = static_cast<size_t>(data_->language_of_leaf()[batch.leaf[e]]);
       for (int32_t t = batch.target_offsets[e]; t < batch.target_offsets[e + 1]; ++t) {
@@ -93,20 +102,24 @@ absl::Status Trainer::LossError(const StepPlan& plan, const std::vector<double>&
 absl::Status Trainer::Step() {
   const StepPlan plan = data_->NextStep(mesh_->data().rank(), mesh_->data().size());
   ctx_.rng = {.seed = config_.seed(), .step = static_cast<uint64_t>(state_.step)};
-  grads_->StartStep(ctx_);
-  const std::vector<double> own = RunPasses(plan);
+  const std::vector<double> own = RunPasses(plan, StartGradients());
   std::vector<double> sums = own;
   AllReduceSum(ctx_, world_, sums);
   if (!IsFiniteLoss(sums)) return LossError(plan, own);
-  const absl::StatusOr<double> norm = grads_->Finish(ctx_, mesh_->data());
+  const absl::StatusOr<double> norm = FinishGradients();
   if (!norm.ok()) {
     return absl::InternalError(
         absl::StrCat("step ", state_.step + 1, ": ", std::string(norm.status().message()),
                      "; the batch of rank ", world_.rank(), " holds", LanguageMix(plan)));
   }
-  UpdateParameters(*norm);
+  if (in_backward_ == nullptr) UpdateParameters(*norm);
+  model_->params().PrepareCompute(ctx_, /*for_training=*/true);
   CountStep(plan, sums, *norm);
   return absl::OkStatus();
+}
+
+absl::StatusOr<double> Trainer::FinishGradients() {
+  return in_backward_ != nullptr ? in_backward_->Finish() : grads_->Finish(ctx_, mesh_->data());
 }
 
 void Trainer::UpdateParameters(double gradient_norm) {
@@ -117,7 +130,6 @@ void Trainer::UpdateParameters(double gradient_norm) {
   for (const auto& param : model_->params().params()) {
     optimizer_->Update(ctx_, *param, grads_->Grad(*param), info);
   }
-  model_->params().PrepareCompute(ctx_, /*for_training=*/true);
 }
 
 void Trainer::CountStep(const StepPlan& plan, const std::vector<double>& sums,

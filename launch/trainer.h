@@ -19,6 +19,7 @@
 #include "launch/trainer_report.h"
 #include "launch/training_data.h"
 #include "optim/schedule.h"
+#include "optim/update_in_backward.h"
 
 namespace frond {
 
@@ -67,9 +68,13 @@ class Trainer {
   absl::Status SetUpReport();
   RunTable MakeRunTable() const;
 
+  // The sink of the step's passes, ready for them.
+  GradSink& StartGradients();
   // The step's passes; returns this rank's part of the per-step sums [loss, z-loss, stop, nll by
   // language, tokens by language].
-  std::vector<double> RunPasses(const StepPlan& plan);
+  std::vector<double> RunPasses(const StepPlan& plan, GradSink& sink);
+  // The global norm of the step's gradients, over all ranks.
+  absl::StatusOr<double> FinishGradients();
   absl::Status LossError(const StepPlan& plan, const std::vector<double>& own) const;
   void UpdateParameters(double gradient_norm);
   void CountStep(const StepPlan& plan, const std::vector<double>& sums, double gradient_norm);
@@ -92,7 +97,9 @@ class Trainer {
   std::unique_ptr<T5Model> model_;
   std::unique_ptr<Optimizer> optimizer_;
   Schedule schedule_;
+  // One of the two is the sink of all passes; the other is null.
   std::unique_ptr<KeepGrads> grads_;
+  std::unique_ptr<UpdateInBackward> in_backward_;
   std::unique_ptr<CheckpointStore> store_;  // rank 0
   std::unique_ptr<Evaluation> evaluation_;  // null: no evaluation during training
   std::unique_ptr<TrainerReport> report_;   // rank 0

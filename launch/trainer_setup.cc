@@ -18,6 +18,22 @@
 #include "launch/trainer.h"
 
 namespace frond {
+namespace {
+
+// What is kept for and during backward.
+std::string MemoryModes(const config::TrainConfig& config) {
+  const config::Model& model = config.model();
+  std::string text = absl::StrCat("recompute ", config::Recompute_Name(model.recompute()));
+  if (model.chunk_tokens() > 0) {
+    absl::StrAppend(&text, " in chunks of ", model.chunk_tokens(), " tokens");
+  }
+  absl::StrAppend(&text, config.optimizer().update_in_backward()
+                             ? ", weights updated in backward (gradients not counted below)"
+                             : ", gradients kept for the step");
+  return text;
+}
+
+}  // namespace
 
 absl::Status Trainer::SetUp() {
   ASSIGN_OR_RETURN(mesh_,
@@ -50,7 +66,11 @@ absl::Status Trainer::SetUpModel() {
   ASSIGN_OR_RETURN(model_, BuildModel(ctx_, config_.model(), t5, config_.seed()));
   ASSIGN_OR_RETURN(optimizer_, BuildOptimizer(config_.optimizer()));
   optimizer_->Register(ctx_, model_->params());
-  grads_ = std::make_unique<KeepGrads>(ctx_, model_->params());
+  if (config_.optimizer().update_in_backward()) {
+    in_backward_ = std::make_unique<UpdateInBackward>(model_->params(), *optimizer_, mesh_->data());
+  } else {
+    grads_ = std::make_unique<KeepGrads>(ctx_, model_->params());
+  }
   return absl::OkStatus();
 }
 
@@ -166,6 +186,7 @@ RunTable Trainer::MakeRunTable() const {
                              config_.model().path().empty() ? ", fresh" : ", from ",
                              config_.model().path())},
       {"compute", std::string(DTypeName(ResolveT5Options(config_.model()).compute))},
+      {"memory", MemoryModes(config_)},
       {"mesh", absl::StrCat("data ", mesh_->data().size(), " x tensor ", mesh_->tensor().size(),
                             ", ", omp_get_max_threads(), " threads a rank")},
       {"step", absl::StrCat(config_.batch().rows(), " rows of ", config_.data().source_length(),

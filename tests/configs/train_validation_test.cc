@@ -86,6 +86,17 @@ TEST(ValidateTrainConfig, NamesModelsThatContradict) {
             "a fresh model");
 }
 
+TEST(ValidateTrainConfig, RefusesWhatUpdateInBackwardCannotDo) {
+  const std::string in_backward = "optimizer.update_in_backward=true";
+  EXPECT_EQ(ErrorAfter({in_backward, "model.recompute=BLOCK", "model.chunk_tokens=64"}), "");
+  EXPECT_EQ(ErrorAfter({in_backward, "optimizer.clip_global_norm=1"}),
+            "optimizer.clip_global_norm is 1; it must be 0 with optimizer.update_in_backward, "
+            "which never has all gradients at once");
+  EXPECT_EQ(ErrorAfter({in_backward, "batch.micro_batches=4"}),
+            "batch.micro_batches is 4; it must be 1 with optimizer.update_in_backward; to bound "
+            "activations set model.recompute to BLOCK and model.chunk_tokens instead");
+}
+
 // An override and the error it leads to.
 struct Case {
   const char* set;

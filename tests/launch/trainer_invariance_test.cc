@@ -241,6 +241,36 @@ TEST_F(TrainerInvarianceTest, RecomputationChangesNoBit) {
   }
 }
 
+TEST_F(TrainerInvarianceTest, UpdatesInBackwardChangeNoBit) {
+  const auto expect_same = [&](bool use_adamw, bool packed, int ranks) {
+    config::TrainConfig config = Config();
+    if (use_adamw) config.mutable_optimizer()->mutable_adamw();
+    config.mutable_data()->set_packing(packed);
+    if (packed) config.mutable_batch()->set_rows(1);
+    const Result kept = Train(config, ranks);
+    config.set_work_dir(JoinPath(folder_, absl::StrCat("run", runs_++)));
+    config.mutable_optimizer()->set_update_in_backward(true);
+    const Result updated = Train(config, ranks);
+    EXPECT_EQ(updated.losses, kept.losses);
+    EXPECT_TRUE(updated.weights == kept.weights) << ranks << " ranks";
+  };
+  expect_same(false, false, 1);
+  expect_same(true, false, 1);
+  expect_same(true, false, 4);
+  // One row a step: the second rank has nothing to do.
+  expect_same(false, true, 2);
+}
+
+TEST_F(TrainerInvarianceTest, ChunksAndUpdatesInBackwardTogether) {
+  const Result reference = Train(Config());
+  config::TrainConfig config = Config();
+  config.mutable_model()->set_recompute(config::BLOCK);
+  config.mutable_model()->set_chunk_tokens(100);
+  config.mutable_optimizer()->set_update_in_backward(true);
+  ExpectEqual(Train(config), reference, "chunks and updates in backward");
+  ExpectEqual(Train(config, 2), reference, "chunks and updates in backward, two ranks");
+}
+
 TEST_F(TrainerInvarianceTest, ChunksChangeRoundingOnly) {
   const Result reference = Train(Config());
   for (const int64_t tokens : {1, 100}) {
