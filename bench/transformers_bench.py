@@ -1,4 +1,4 @@
-"""The rival of `frond train --benchmark`: the same steps with Transformers on PyTorch, CPU.
+"""The rival of `frond train --benchmark`: the same steps with Transformers on PyTorch, CPU or GPU.
 
     transformers_bench.py --preset mt5-small --lengths 512/128 --batch 8 --threads 2 --steps 5
     transformers_bench.py --preset mt5-small --batches batches.jsonl --micro-batch 8 --dtype bf16
@@ -25,6 +25,9 @@ PRESETS = {
     "tiny": (512, 64, 16, 128, 4, 2),
     "mt5-small": (250112, 512, 64, 1024, 6, 8),
     "mt5-base": (250112, 768, 64, 2048, 12, 12),
+    "mt5-large": (250112, 1024, 64, 2816, 16, 24),
+    "mt5-xl": (250112, 2048, 64, 5120, 32, 24),
+    "mt5-xxl": (250112, 4096, 64, 10240, 64, 24),
 }
 DTYPES = ["f32", "bf16-autocast", "bf16-model", "bf16"]
 
@@ -34,6 +37,9 @@ def parse_arguments():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", choices=PRESETS, default="mt5-small")
     parser.add_argument("--vocab", type=int, help="vocabulary, where it is not the preset's")
+    parser.add_argument("--layers", type=int, help="layers of encoder and decoder, where not the preset's")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--compile", action="store_true", help="torch.compile the model")
     parser.add_argument("--model", help="Hugging Face folder to start from instead of a preset")
     data = parser.add_mutually_exclusive_group(required=True)
     data.add_argument("--lengths", help="source/target tokens of every example, e.g. 512/128")
@@ -64,12 +70,14 @@ def make_model(args, dtype):
             args.model, dtype=dtype, attn_implementation=args.attention,
             dropout_rate=args.dropout).train()
     vocab, d_model, d_kv, d_ff, heads, layers = PRESETS[args.preset]
+    layers = args.layers or layers
     config = transformers.MT5Config(
         vocab_size=args.vocab or vocab, d_model=d_model, d_kv=d_kv, d_ff=d_ff, num_heads=heads,
         num_layers=layers, feed_forward_proj="gated-gelu", dropout_rate=args.dropout,
         decoder_start_token_id=0, attn_implementation=args.attention)
     torch.manual_seed(args.seed)
-    model = transformers.MT5ForConditionalGeneration(config)
+    with torch.device(args.device):
+        model = transformers.MT5ForConditionalGeneration(config)
     head = torch.empty_like(model.shared.weight).normal_(std=d_model**-0.5)
     model.lm_head.weight = torch.nn.Parameter(head)
     return model.to(dtype).train()
@@ -122,8 +130,9 @@ def train_step(args, model, optimizer, examples, autocast):
         sources, targets = zip(*part)
         batch = dict(input_ids=pad(sources, 0), labels=pad(targets, -100),
                      attention_mask=pad([[1] * len(s) for s in sources], 0))
+        batch = {name: tensor.to(args.device) for name, tensor in batch.items()}
         padded += batch["input_ids"].numel() + batch["labels"].numel()
-        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        with torch.autocast(args.device, torch.bfloat16, enabled=autocast):
             loss = model(**batch).loss
         loss = loss * (sum(map(len, targets)) / target_tokens)
         loss.backward()
@@ -133,6 +142,11 @@ def train_step(args, model, optimizer, examples, autocast):
     return total, padded
 
 
+def wait(args):
+    if args.device == "cuda":
+        torch.cuda.synchronize()
+
+
 class Trainer:
     """A model with its optimizer in one of the dtype modes."""
 
@@ -140,6 +154,9 @@ class Trainer:
         self.args, self.mode = args, mode
         self.model = make_model(args, torch.bfloat16 if mode == "bf16-model" else torch.float32)
         self.optimizer = make_optimizer(args, self.model)
+        self.config = self.model.config
+        if args.compile:
+            self.model = torch.compile(self.model)
 
     def step(self, examples):
         return train_step(self.args, self.model, self.optimizer, examples,
@@ -151,10 +168,12 @@ def faster_bf16(args):
     seconds = {}
     for mode in ("bf16-autocast", "bf16-model"):
         trainer = Trainer(args, mode)
-        examples = read_steps(args, trainer.model.config.vocab_size)[0]
+        examples = read_steps(args, trainer.config.vocab_size)[0]
         trainer.step(examples)
+        wait(args)
         begin = time.perf_counter()
         trainer.step(examples)
+        wait(args)
         seconds[mode] = time.perf_counter() - begin
         del trainer
     print("seconds of a bf16 step:", seconds, file=sys.stderr)
@@ -167,12 +186,14 @@ def main():
     transformers.logging.set_verbosity_error()
     mode = faster_bf16(args) if args.dtype == "bf16" else args.dtype
     trainer = Trainer(args, mode)
-    steps = read_steps(args, trainer.model.config.vocab_size)
+    steps = read_steps(args, trainer.config.vocab_size)
     seconds, losses, tokens, padded, examples = [], [], 0, 0, 0
     for index in range(args.warmup + args.steps):
         step = steps[index % len(steps)]
+        wait(args)
         begin = time.perf_counter()
         loss, step_padded = trainer.step(step)
+        wait(args)
         elapsed = time.perf_counter() - begin
         losses.append(loss)
         if index >= args.warmup:
@@ -184,7 +205,7 @@ def main():
         framework="transformers", transformers=transformers.__version__, torch=torch.__version__,
         model=args.model or args.preset,
         parameters=sum(p.numel() for p in trainer.model.parameters()),
-        dtype=mode, optimizer=args.optimizer, threads=args.threads, attention=args.attention,
+        dtype=mode, device=args.device, compiled=args.compile, optimizer=args.optimizer, threads=args.threads, attention=args.attention,
         steps=args.steps, examples=examples, tokens=tokens, real_token_share=tokens / padded,
         seconds_per_step=sum(seconds) / len(seconds), seconds_median=statistics.median(seconds),
         tokens_per_second=tokens / sum(seconds), examples_per_second=examples / sum(seconds),

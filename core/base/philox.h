@@ -13,7 +13,8 @@
 namespace frond {
 
 // 128 random bits for (key, counter). constexpr: device code calls it too.
-constexpr std::array<uint32_t, 4> Philox(uint64_t key, uint64_t counter_low, uint64_t counter_high) {
+constexpr std::array<uint32_t, 4> Philox(uint64_t key, uint64_t counter_low,
+                                         uint64_t counter_high) {
   uint32_t c0 = static_cast<uint32_t>(counter_low), c1 = static_cast<uint32_t>(counter_low >> 32);
   uint32_t c2 = static_cast<uint32_t>(counter_high), c3 = static_cast<uint32_t>(counter_high >> 32);
   uint32_t k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);

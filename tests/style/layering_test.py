@@ -26,6 +26,10 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 WRAPPED = {
     "oneapi/dnnl": ["core/ops"],
     "mpi.h": ["dist"],
+    "nccl.h": ["dist"],
+    "cuda_runtime": ["core/tensor/cuda", "core/ops/cuda", "dist"],
+    "cublas": ["core/ops/cuda"],
+    "cudnn": ["core/ops/cuda"],
     "sentencepiece": ["data"],
     "unicode/": ["data"],
     "zlib.h": ["data"],

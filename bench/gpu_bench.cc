@@ -1,0 +1,301 @@
+// Times the ops on a GPU at mT5-XXL's widths, each beside the device's own copy bandwidth and
+// matmul peak.
+//
+//     gpu_bench [--filter TEXT] [--repeats N] [--small]
+//
+// One JSON object a line: name, milliseconds (median), and where they apply tflops, share_of_peak
+// (of the best product measured in this process), gbytes_per_second, share_of_copy. --small runs
+// tiny shapes, to see that everything works.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "core/ops/attention.h"
+#include "core/ops/dropout.h"
+#include "core/ops/elementwise.h"
+#include "core/ops/embedding.h"
+#include "core/ops/gated_gelu.h"
+#include "core/ops/head_loss.h"
+#include "core/ops/matmul_peak.h"
+#include "core/ops/rms_norm.h"
+#include "core/tensor/cuda_device.h"
+#include "core/tensor/transfer.h"
+#include "optim/adafactor.h"
+
+namespace frond {
+namespace {
+
+struct Options {
+  std::string filter;
+  int repeats = 10;
+  bool small = false;
+};
+
+// The widths of mT5-XXL, or tiny ones.
+struct Sizes {
+  int64_t tokens = 8192, d_model = 4096, d_ff = 10240, vocabulary = 250112, head_tokens = 2048;
+  int heads = 64, head_dim = 64;
+  std::vector<int32_t> lengths = {512, 1024, 2048};
+  int64_t copy_bytes = int64_t{1} << 30;
+};
+
+class Bench {
+ public:
+  Bench(Context& ctx, const Options& options, const Sizes& sizes)
+      : ctx_(ctx), options_(options), sizes_(sizes) {}
+
+  Context& ctx() { return ctx_; }
+  const Sizes& sizes() const { return sizes_; }
+
+  // Finite values of a small range; contents do not matter for time, NaNs might.
+  Tensor Values(Shape shape, DType dtype) {
+    Tensor tensor(ctx_, shape, dtype);
+    Fill(ctx_, 0.01, tensor);
+    return tensor;
+  }
+
+  void Measure(const std::string& name, double flops, double bytes,
+               const std::function<void()>& run) {
+    if (name.find(options_.filter) == std::string::npos && name != "copy") return;
+    const double seconds = Median(run);
+    nlohmann::ordered_json line = {{"name", name}, {"milliseconds", seconds * 1e3}};
+    if (flops > 0) {
+      line["tflops"] = flops / seconds * 1e-12;
+      if (peak_ > 0) line["share_of_peak"] = flops / seconds / peak_;
+    }
+    if (bytes > 0) {
+      line["gbytes_per_second"] = bytes / seconds * 1e-9;
+      if (copy_rate_ > 0) line["share_of_copy"] = bytes / seconds / copy_rate_;
+    }
+    std::printf("%s\n", line.dump().c_str());
+    std::fflush(stdout);
+    if (name == "copy") copy_rate_ = bytes / seconds;
+  }
+
+  void MeasurePeak() {
+    peak_ = 1e9 * MeasureMatMulPeak(ctx_, DType::kBF16);
+    std::printf("%s\n",
+                nlohmann::ordered_json{{"name", "matmul peak bf16"}, {"tflops", peak_ / 1e12}}
+                    .dump()
+                    .c_str());
+  }
+
+ private:
+  // Of single runs; short ones are timed five at a time, so that the launch does not count.
+  double Median(const std::function<void()>& run) {
+    using Clock = std::chrono::steady_clock;
+    run();
+    Synchronize(ctx_);
+    std::vector<double> seconds;
+    constexpr int kRun = 5;
+    for (int r = 0; r < options_.repeats; ++r) {
+      const Clock::time_point begin = Clock::now();
+      for (int i = 0; i < kRun; ++i) run();
+      Synchronize(ctx_);
+      seconds.push_back(std::chrono::duration<double>(Clock::now() - begin).count() / kRun);
+    }
+    std::sort(seconds.begin(), seconds.end());
+    return seconds[seconds.size() / 2];
+  }
+
+  Context& ctx_;
+  const Options& options_;
+  const Sizes& sizes_;
+  double copy_rate_ = 0, peak_ = 0;
+};
+
+void BenchCopy(Bench& bench) {
+  const int64_t words = bench.sizes().copy_bytes / 4;
+  const Tensor a = bench.Values({words}, DType::kF32);
+  Tensor b = bench.Values({words}, DType::kF32);
+  bench.Measure("copy", 0, 8.0 * static_cast<double>(words), [&] { Copy(bench.ctx(), a, b); });
+}
+
+// y = x W^T, dx = dy W and dW += dy^T x of one linear layer.
+void BenchLinear(Bench& bench, const std::string& name, int64_t in, int64_t out) {
+  const int64_t tokens = bench.sizes().tokens;
+  Tensor x = bench.Values({tokens, in}, DType::kBF16),
+         y = bench.Values({tokens, out}, DType::kBF16);
+  const Tensor w = bench.Values({out, in}, DType::kBF16);
+  Tensor dw = bench.Values({out, in}, DType::kF32);
+  const double flops = 2.0 * static_cast<double>(tokens * in) * static_cast<double>(out);
+  Context& ctx = bench.ctx();
+  bench.Measure("linear " + name + " forward", flops, 0,
+                [&] { MatMul(ctx, x, Trans::kNo, w, Trans::kYes, Write::kAssign, y); });
+  bench.Measure("linear " + name + " input gradient", flops, 0,
+                [&] { MatMul(ctx, y, Trans::kNo, w, Trans::kNo, Write::kAssign, x); });
+  bench.Measure("linear " + name + " weight gradient", flops, 0,
+                [&] { MatMul(ctx, y, Trans::kYes, x, Trans::kNo, Write::kAccumulate, dw); });
+}
+
+// Segments of one length, packed end to end.
+void BenchAttention(Bench& bench, const std::string& name, int32_t length, bool causal, bool bias,
+                    float dropout) {
+  const int64_t tokens = bench.sizes().tokens / length * length;
+  std::vector<int32_t> begin, end;
+  for (int32_t at = 0; at < tokens; at += length) {
+    begin.push_back(at);
+    end.push_back(at + length);
+  }
+  std::vector<uint64_t> keys(static_cast<size_t>(tokens));
+  for (size_t t = 0; t < keys.size(); ++t) keys[t] = t;
+  AttentionSpec spec = {.num_heads = bench.sizes().heads, .head_dim = bench.sizes().head_dim};
+  spec.causal = causal;
+  spec.bidirectional = !causal;
+  spec.query_begin = spec.key_begin = begin;
+  spec.query_end = spec.key_end = end;
+  spec.dropout_rate = dropout;
+  spec.key_token_keys = keys;
+  const Shape wide = {tokens, int64_t{spec.num_heads} * spec.head_dim};
+  const auto make = [&] { return bench.Values(wide, DType::kBF16); };
+  const Tensor q = make(), k = make(), v = make(), dout = make();
+  Tensor out = make(), dq = make(), dk = make(), dv = make();
+  Tensor lse = bench.Values({tokens, spec.num_heads}, DType::kF32);
+  Tensor table, dtable;
+  if (bias) {
+    table = bench.Values({spec.num_buckets, spec.num_heads}, DType::kF32);
+    dtable = bench.Values({spec.num_buckets, spec.num_heads}, DType::kF32);
+  }
+  const double pairs = AttentionPairs(spec);
+  const std::string size = name + " " + std::to_string(length);
+  bench.Measure(size + " forward", 4.0 * spec.head_dim * pairs, 0,
+                [&] { Attention(bench.ctx(), q, k, v, table, spec, out, lse); });
+  bench.Measure(size + " gradient", 10.0 * spec.head_dim * pairs, 0, [&] {
+    AttentionGrad(bench.ctx(), dout, q, k, v, table, out, lse, spec, dq, dk, dv, dtable);
+  });
+}
+
+void BenchRows(Bench& bench) {
+  Context& ctx = bench.ctx();
+  const int64_t tokens = bench.sizes().tokens, d = bench.sizes().d_model, f = bench.sizes().d_ff;
+  const double row = 2.0 * static_cast<double>(tokens * d),
+               hidden = 2.0 * static_cast<double>(tokens * f);
+  Tensor x = bench.Values({tokens, d}, DType::kBF16), y = bench.Values({tokens, d}, DType::kBF16);
+  const Tensor scale = bench.Values({d}, DType::kF32);
+  Tensor rstd = bench.Values({tokens}, DType::kF32), dscale = bench.Values({d}, DType::kF32);
+  bench.Measure("rms_norm", 0, 2 * row, [&] { RmsNorm(ctx, x, scale, 1e-6f, y, rstd); });
+  bench.Measure("rms_norm gradient", 0, 4 * row,
+                [&] { RmsNormGrad(ctx, y, x, scale, rstd, Write::kAccumulate, x, dscale); });
+  std::vector<uint64_t> keys(static_cast<size_t>(tokens), 7);
+  bench.Measure("dropout_add", 0, 3 * row,
+                [&] { DropoutAdd(ctx, x, {.rate = 0.1f, .key = 1, .token_keys = keys}, y, y); });
+  Tensor gate = bench.Values({tokens, f}, DType::kBF16),
+         up = bench.Values({tokens, f}, DType::kBF16);
+  Tensor product = bench.Values({tokens, f}, DType::kBF16);
+  bench.Measure("gated_gelu", 0, 3 * hidden, [&] { GatedGelu(ctx, gate, up, product); });
+  bench.Measure("gated_gelu gradient", 0, 5 * hidden,
+                [&] { GatedGeluGrad(ctx, product, gate, up, gate, up); });
+  Tensor wide = bench.Values({tokens, d}, DType::kF32);
+  bench.Measure("cast f32 to bf16", 0, 3 * row, [&] { Cast(ctx, wide, x); });
+  bench.Measure("add f32", 0, 6 * row, [&] { AddScaled(ctx, 1, wide, Write::kAccumulate, wide); });
+}
+
+void BenchVocabulary(Bench& bench) {
+  Context& ctx = bench.ctx();
+  const Sizes& s = bench.sizes();
+  const Tensor table = bench.Values({s.vocabulary, s.d_model}, DType::kF32);
+  Tensor dtable = bench.Values({s.vocabulary, s.d_model}, DType::kF32);
+  std::vector<int32_t> ids(static_cast<size_t>(s.head_tokens));
+  for (size_t i = 0; i < ids.size(); ++i) {
+    ids[i] = static_cast<int32_t>((i * 7919) % static_cast<size_t>(s.vocabulary));
+  }
+  Tensor x = bench.Values({s.head_tokens, s.d_model}, DType::kBF16);
+  const double elements = static_cast<double>(s.head_tokens * s.d_model);
+  bench.Measure("embedding", 0, 6 * elements, [&] { Embedding(ctx, table, ids, x); });
+  bench.Measure("embedding gradient", 0, 10 * elements,
+                [&] { EmbeddingGrad(ctx, x, ids, dtable); });
+
+  PackedWeight packed;
+  PackWeight(ctx, table, Trans::kYes, DType::kBF16, packed);
+  const std::vector<double> weights(ids.size(), 1.0 / static_cast<double>(ids.size()));
+  Tensor nll = bench.Values({s.head_tokens}, DType::kF32),
+         log_z = bench.Values({s.head_tokens}, DType::kF32);
+  Tensor dhidden = bench.Values({s.head_tokens, s.d_model}, DType::kBF16);
+  const double flops = 6.0 * elements * static_cast<double>(s.vocabulary);
+  bench.Measure("head and loss with gradients", flops, 0, [&] {
+    HeadLoss(ctx, x, {.value = table, .forward = &packed}, ids, weights, {.z_loss = 1e-4}, nll,
+             log_z, dhidden, dtable);
+  });
+}
+
+void BenchOptimizer(Bench& bench) {
+  ParamStore store(DType::kBF16);
+  store.Add(Scope("w"), {.shape = {bench.sizes().d_ff, bench.sizes().d_model}});
+  store.Allocate(bench.ctx());
+  Param& param = *store.params()[0];
+  Fill(bench.ctx(), 0.01, param.value);
+  const Tensor grad = bench.Values(param.spec.shape, DType::kF32);
+  Adafactor optimizer{AdafactorOptions{}};
+  optimizer.Register(bench.ctx(), store);
+  int64_t step = 0;
+  // g is read three times, p twice and written once.
+  bench.Measure("adafactor", 0, 6 * 4.0 * static_cast<double>(grad.view().num_elements()), [&] {
+    optimizer.Update(bench.ctx(), param, grad, {.step = step++, .learning_rate = 1e-3});
+  });
+}
+
+int Run(const Options& options) {
+  std::string why;
+  if (CudaDeviceCount(&why) == 0) {
+    std::fprintf(stderr, "gpu_bench: no GPU: %s\n", why.c_str());
+    return 2;
+  }
+  absl::StatusOr<std::unique_ptr<Allocator>> memory = CreateCudaAllocator(0);
+  CHECK_OK(memory.status());
+  Context ctx(**memory);
+  Sizes sizes;
+  if (options.small) {
+    sizes = {
+        .tokens = 128, .d_model = 64, .d_ff = 96, .vocabulary = 300, .head_tokens = 40, .heads = 2};
+    sizes.lengths = {64};
+    sizes.copy_bytes = 1 << 16;
+  }
+  Bench bench(ctx, options, sizes);
+  const absl::StatusOr<CudaDeviceInfo> device = ReadCudaDevice(0);
+  std::printf("%s\n", nlohmann::ordered_json{{"device", device->name}}.dump().c_str());
+  BenchCopy(bench);
+  if (!options.small) bench.MeasurePeak();
+  const int64_t inner = int64_t{sizes.heads} * sizes.head_dim;
+  BenchLinear(bench, "q", sizes.d_model, inner);
+  BenchLinear(bench, "wi", sizes.d_model, sizes.d_ff);
+  BenchLinear(bench, "wo", sizes.d_ff, sizes.d_model);
+  for (const int32_t length : sizes.lengths) {
+    BenchAttention(bench, "attention encoder", length, false, true, 0);
+    BenchAttention(bench, "attention decoder", length, true, true, 0);
+    BenchAttention(bench, "attention without bias", length, false, false, 0);
+    BenchAttention(bench, "attention encoder dropout", length, false, true, 0.1f);
+  }
+  BenchRows(bench);
+  BenchOptimizer(bench);
+  BenchVocabulary(bench);
+  return 0;
+}
+
+Options ParseOptions(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = argv[i];
+    if (flag == "--small") {
+      options.small = true;
+      options.repeats = 1;
+    } else if (flag == "--filter" && i + 1 < argc) {
+      options.filter = argv[++i];
+    } else if (flag == "--repeats" && i + 1 < argc) {
+      options.repeats = std::max(1, std::atoi(argv[++i]));
+    } else {
+      std::fprintf(stderr, "usage: gpu_bench [--filter TEXT] [--repeats N] [--small]\n");
+      std::exit(2);
+    }
+  }
+  return options;
+}
+
+}  // namespace
+}  // namespace frond
+
+int main(int argc, char** argv) { return frond::Run(frond::ParseOptions(argc, argv)); }
