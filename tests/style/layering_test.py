@@ -66,7 +66,7 @@ def check_file(root, path, errors):
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         for library, owners in WRAPPED.items():
             named = re.match(r"\s*#\s*include\s+<" + re.escape(library), line)
-            if named and folder not in owners:
+            if named and not any(relative.startswith(owner + "/") for owner in owners):
                 errors.append(f"{relative}:{number}: only {owners} may include <{library}...>")
         match = INCLUDE.match(line)
         if not match:
