@@ -94,6 +94,8 @@ absl::Status CheckRun(const config::TrainConfig& config) {
   RETURN_IF_ERROR(AtLeast("batch.micro_batches", config.batch().micro_batches(), 1));
   RETURN_IF_ERROR(AtLeast("mesh.data", config.mesh().data(), 0));
   RETURN_IF_ERROR(AtLeast("mesh.tensor", config.mesh().tensor(), 1));
+  RETURN_IF_ERROR(
+      Above("mesh.collective_timeout_seconds", config.mesh().collective_timeout_seconds(), 0));
   RETURN_IF_ERROR(AtLeast("checkpoint.every_steps", config.checkpoint().every_steps(), 1));
   RETURN_IF_ERROR(AtLeast("checkpoint.keep_last", config.checkpoint().keep_last(), 1));
   RETURN_IF_ERROR(AtLeast("report.every_steps", config.report().every_steps(), 1));

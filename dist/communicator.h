@@ -13,6 +13,8 @@
 
 namespace frond {
 
+class CollectiveWatchdog;  // dist/collective_watchdog.h
+
 enum class Reduce : uint8_t { kSum, kMax };
 
 // A collective that was started. Wait must be called before the operands are touched; a Pending
@@ -30,14 +32,17 @@ class Pending {
   std::function<void()> wait_;
 };
 
-// Every method is collective over the group: all ranks call it in the same order with equal shapes.
-// The result of a reduction is the same bits on every rank and the same from run to run for a given
-// size.
+// Every method that moves or agrees on something is collective over the group: all ranks call it in
+// the same order with equal shapes. Ranks that do not, and ranks that die or do not come, end the
+// job with a message (dist/collective_watchdog.h). The result of a reduction is the same bits on
+// every rank and the same from run to run for a given size.
 class Communicator {
  public:
   virtual ~Communicator() = default;
   virtual int rank() const = 0;
   virtual int size() const = 0;
+  // What watches this rank's collectives in this group and all related by Split. Not collective.
+  virtual CollectiveWatchdog& watchdog() = 0;
 
   // inout becomes the reduction over all ranks. f32, f64 or i32.
   [[nodiscard]] virtual Pending AllReduce(Context& ctx, View inout, Reduce op) = 0;

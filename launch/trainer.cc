@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/base/status_macros.h"
+#include "dist/collective_watchdog.h"
 #include "launch/agree.h"
 #include "optim/clipping.h"
 
@@ -100,6 +101,7 @@ absl::Status Trainer::LossError(const StepPlan& plan, const std::vector<double>&
 }
 
 absl::Status Trainer::Step() {
+  world_.watchdog().SetStep(state_.step + 1);
   const StepPlan plan = data_->NextStep(mesh_->data().rank(), mesh_->data().size());
   ctx_.rng = {.seed = config_.seed(), .step = static_cast<uint64_t>(state_.step)};
   const std::vector<double> own = RunPasses(plan, StartGradients());
@@ -163,6 +165,8 @@ void Trainer::CountStep(const StepPlan& plan, const std::vector<double>& sums,
 }
 
 absl::Status Trainer::Run() {
+  // From here on ranks keep pace; before, one may have tokenised for hours.
+  world_.watchdog().SetTimeout(config_.mesh().collective_timeout_seconds());
   if (report_ != nullptr) report_->Start(state_);
   if (evaluation_pending_) RETURN_IF_ERROR(EvaluatePending());
   while (state_.step < config_.steps() && !stop_agreed_) {

@@ -110,6 +110,8 @@ TEST(ValidateTrainConfig, NamesTheFieldOutOfRange) {
       {"batch.micro_batches=0", "batch.micro_batches is 0; it must be at least 1"},
       {"mesh.data=-1", "mesh.data is -1; it must be at least 0"},
       {"mesh.tensor=0", "mesh.tensor is 0; it must be at least 1"},
+      {"mesh.collective_timeout_seconds=0",
+       "mesh.collective_timeout_seconds is 0; it must be greater than 0"},
       {"checkpoint.every_steps=0", "checkpoint.every_steps is 0; it must be at least 1"},
       {"checkpoint.keep_last=0", "checkpoint.keep_last is 0; it must be at least 1"},
       {"report.every_steps=0", "report.every_steps is 0; it must be at least 1"},

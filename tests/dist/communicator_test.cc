@@ -50,7 +50,8 @@ TEST(ThreadCommunicatorDeathTest, RanksThatDisagreeAreNamed) {
       world.AllReduce(ctx, x, Reduce::kSum).Wait();
     });
   };
-  EXPECT_DEATH(disagree(), "rank 0 calls AllReduce of 4 f32, rank 1 calls AllReduce of 5 f32");
+  EXPECT_DEATH(disagree(),
+               "rank 0 calls AllReduce .sum. of 4 f32, rank 1 calls AllReduce .sum. of 5 f32");
 }
 
 }  // namespace
