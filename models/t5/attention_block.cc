@@ -81,7 +81,7 @@ void AttentionBlock::Forward(Context& ctx, const Input& in, View out, Saved* kee
   s.attended = Tensor(ctx, {tokens, inner}, dims_.compute);
   s.lse = Tensor(ctx, {tokens, dims_.config->num_heads}, dims_.statistics());
   Attention(ctx, s.q, s.k, s.v, in.bias, SpecFor(ctx, in), s.attended, s.lse);
-  Tensor branch(ctx, in.x.shape, dims_.compute);
+  Tensor branch(ctx, in.x.shape, dims_.residual);
   o_.Forward(ctx, s.attended, Write::kAssign, branch);
   DropoutAdd(ctx, branch, OutputDropout(ctx, in), in.x, out);
 }

@@ -50,7 +50,7 @@ void FeedForwardBlock::Forward(Context& ctx, ConstView x, const TokenLayout& lay
   wi_1_.Forward(ctx, s.h, Write::kAssign, s.up);
   s.product = Product(ctx, s, layout, dropout);
   if (out.data == nullptr) return;
-  Tensor branch(ctx, x.shape, dims_.compute);
+  Tensor branch(ctx, x.shape, dims_.residual);
   wo_.Forward(ctx, s.product, Write::kAssign, branch);
   DropoutAdd(ctx, branch, DropoutOf(ctx, DropoutPlace::kFeedForward, dropout, layout), x, out);
 }

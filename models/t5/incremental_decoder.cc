@@ -61,7 +61,7 @@ void IncrementalDecoder::Attend(Context& ctx, const AttentionBlock& block, Const
   Tensor attended(ctx, q.shape, dims.compute);
   Tensor lse(ctx, {q.dim(0), dims.config->num_heads}, dims.statistics());
   Attention(ctx, q, k, v, bias, spec, attended, lse);
-  Tensor branch(ctx, x.shape, dims.compute);
+  Tensor branch(ctx, x.shape, dims.residual);
   block.o().Forward(ctx, attended, Write::kAssign, branch);
   DropoutAdd(ctx, branch, {}, x, x);
 }
