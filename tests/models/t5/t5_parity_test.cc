@@ -1,6 +1,7 @@
 // Logits, loss and every gradient against Transformers in float64.
 #include <gtest/gtest.h>
 
+#include "core/ops/elementwise.h"
 #include "eval/greedy_decode.h"
 #include "tests/models/t5/t5_fixture.h"
 
@@ -17,15 +18,26 @@ struct Tolerance {
   double logits, loss, gradient, all_gradients;
 };
 
-// f64 shows the formulas, f32 the promise of 1e-5, bf16 of 2e-2 (over all gradients; a single small
-// one may be off by twice that, as Transformers' own bf16 is).
+// f64 shows the formulas, f32 the promise of 1e-5, bf16 of 2e-2 over all gradients. The worst of 50
+// single gradients is off by more: products of bf16 operands alone bring it to some 2e-2, the bf16
+// residual stream to 3.2e-2, Transformers' own bf16 to 3.8e-2 (docs/benchmarks.md).
 constexpr Tolerance kTolerances[] = {
     {"f64", DType::kF64, false, RecomputeMode::kNone, 1e-12, 1e-12, 1e-10, 1e-11},
     {"f32", DType::kF32, false, RecomputeMode::kNone, 1e-5, 1e-6, 1e-5, 1e-5},
     {"f32_recompute", DType::kF32, false, RecomputeMode::kBlock, 1e-5, 1e-6, 1e-5, 1e-5},
-    {"bf16", DType::kBF16, false, RecomputeMode::kNone, 2e-2, 5e-3, 4e-2, 2e-2},
-    {"bf16_f32_residual", DType::kBF16, true, RecomputeMode::kNone, 2e-2, 5e-3, 4e-2, 2e-2},
+    {"bf16", DType::kBF16, false, RecomputeMode::kNone, 2e-2, 5e-3, 3.6e-2, 2e-2},
+    {"bf16_f32_residual", DType::kBF16, true, RecomputeMode::kNone, 1e-2, 5e-3, 2.4e-2, 1.3e-2},
 };
+
+// The reference's weights are bf16 numbers: what differs from it is arithmetic alone.
+void RoundMasters(Context& ctx, T5Model& model) {
+  for (const auto& param : model.params().params()) {
+    Tensor rounded(ctx, param->value.shape(), DType::kBF16);
+    Cast(ctx, param->value, rounded);
+    Cast(ctx, rounded, param->value);
+  }
+  model.params().PrepareCompute(ctx, /*for_training=*/true);
+}
 
 class T5ParityTest : public testing::TestWithParam<std::tuple<const char*, Tolerance>> {};
 
@@ -35,6 +47,7 @@ TEST_P(T5ParityTest, LogitsLossAndGradients) {
   const auto model = fixture.Load({.compute = tolerance.compute,
                                    .f32_residual = tolerance.f32_residual,
                                    .recompute = {tolerance.recompute}});
+  if (tolerance.compute == DType::kBF16) RoundMasters(fixture.ctx, *model);
   const SafetensorsReader& expected =
       tolerance.compute == DType::kBF16 ? *fixture.expected_bf16 : *fixture.expected;
   const Tensor logits = model->Logits(fixture.ctx, fixture.batch);
