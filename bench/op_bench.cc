@@ -79,7 +79,8 @@ class Probe {
     flops_ = 2.0 * kDim * kDim * kDim;
   }
   double Rate() {
-    return flops_ / Seconds([&] { MatMulPacked(ctx_, a_, packed_, Write::kAssign, c_); });
+    return flops_ /
+           Seconds([&] { MatMulPacked(ctx_, a_, packed_, Trans::kYes, Write::kAssign, c_); });
   }
 
  private:

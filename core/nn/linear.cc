@@ -7,20 +7,20 @@ Linear::Linear(ParamStore& store, const Scope& scope, int64_t in, int64_t out, d
                                             .init = Initializer::Normal(init_stddev),
                                             .use = ParamUse::kMatrix})) {}
 
-void Linear::Forward(Context& ctx, ConstView x, Write mode, View y) const {
-  if (weight_->forward.empty()) {
-    MatMul(ctx, x, Trans::kNo, weight_->value, Trans::kYes, mode, y);
+void Linear::Multiply(Context& ctx, ConstView a, Trans trans, Write mode, View c) const {
+  if (const PackedWeight* pack = weight_->Pack(trans)) {
+    MatMulPacked(ctx, a, *pack, trans, mode, c);
   } else {
-    MatMulPacked(ctx, x, weight_->forward, mode, y);
+    MatMul(ctx, a, Trans::kNo, weight_->value, trans, mode, c);
   }
 }
 
+void Linear::Forward(Context& ctx, ConstView x, Write mode, View y) const {
+  Multiply(ctx, x, Trans::kYes, mode, y);
+}
+
 void Linear::BackwardInput(Context& ctx, ConstView dy, Write mode, View dx) const {
-  if (weight_->backward.empty()) {
-    MatMul(ctx, dy, Trans::kNo, weight_->value, Trans::kNo, mode, dx);
-  } else {
-    MatMulPacked(ctx, dy, weight_->backward, mode, dx);
-  }
+  Multiply(ctx, dy, Trans::kNo, mode, dx);
 }
 
 void Linear::BackwardWeight(Context& ctx, ConstView dy, ConstView x, GradSink& sink) const {

@@ -24,6 +24,9 @@ class Linear {
   void BackwardWeight(Context& ctx, ConstView dy, ConstView x, GradSink& sink) const;
 
  private:
+  // c (+)= a op(W).
+  void Multiply(Context& ctx, ConstView a, Trans trans, Write mode, View c) const;
+
   Param* weight_;  // owned by the store
 };
 

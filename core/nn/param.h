@@ -66,9 +66,12 @@ struct Param {
   Tensor value;   // master weights: f32, or f64 in tests
 
   // Forms for the products of one step (see ParamStore::PrepareCompute); empty where products read
-  // `value`.
+  // `value`, or where `forward` serves both.
   PackedWeight forward;   // y = x W^T
   PackedWeight backward;  // dx = dy W
+
+  // The form for products with this use of the weight; null: they read `value`.
+  const PackedWeight* Pack(Trans trans) const;
 };
 
 class ParamStore {

@@ -5,6 +5,7 @@
 #include "core/ops/cpu/elementwise.h"
 #include "core/ops/cpu/matmul.h"
 #include "core/ops/cpu/softmax_loss.h"
+#include "core/ops/cuda/matmul.h"
 #include "core/ops/dispatch.h"
 
 namespace frond {
@@ -32,17 +33,21 @@ class HeadOperand {
   // logits = hidden W^T.
   void Forward(Context& ctx, ConstView hidden, View logits) const {
     if (weight_.forward != nullptr) {
-      return Dispatch<cpu::MatMulPacked>(ctx, hidden, *weight_.forward, Write::kAssign, logits);
+      return Dispatch<cpu::MatMulPacked, cuda::MatMulPacked>(ctx, hidden, *weight_.forward,
+                                                             Trans::kYes, Write::kAssign, logits);
     }
-    Dispatch<cpu::MatMul>(ctx, hidden, Trans::kNo, plain_, Trans::kYes, Write::kAssign, logits);
+    Dispatch<cpu::MatMul, cuda::MatMul>(ctx, hidden, Trans::kNo, plain_, Trans::kYes,
+                                        Write::kAssign, logits);
   }
 
   // dhidden = dlogits W.
   void Backward(Context& ctx, ConstView dlogits, View dhidden) const {
     if (weight_.backward != nullptr) {
-      return Dispatch<cpu::MatMulPacked>(ctx, dlogits, *weight_.backward, Write::kAssign, dhidden);
+      return Dispatch<cpu::MatMulPacked, cuda::MatMulPacked>(ctx, dlogits, *weight_.backward,
+                                                             Trans::kNo, Write::kAssign, dhidden);
     }
-    Dispatch<cpu::MatMul>(ctx, dlogits, Trans::kNo, plain_, Trans::kNo, Write::kAssign, dhidden);
+    Dispatch<cpu::MatMul, cuda::MatMul>(ctx, dlogits, Trans::kNo, plain_, Trans::kNo,
+                                        Write::kAssign, dhidden);
   }
 
  private:
@@ -57,11 +62,12 @@ void CheckShapes(ConstView hidden, const HeadWeight& weight, const HeadLossSpec&
   CHECK(weight.value.dtype == LogitsDType(hidden.dtype) || weight.value.dtype == hidden.dtype)
       << DTypeName(weight.value.dtype);
   CHECK_GT(spec.hidden_scale, 0);
-  for (const PackedWeight* pack : {weight.forward, weight.backward}) {
+  for (const Trans trans : {Trans::kYes, Trans::kNo}) {
+    const PackedWeight* pack = trans == Trans::kYes ? weight.forward : weight.backward;
     if (pack == nullptr) continue;
     CHECK_EQ(pack->weight_shape_, weight.value.shape);
     CHECK(pack->dtype_ == hidden.dtype) << DTypeName(pack->dtype_);
-    CHECK(pack->trans_ == (pack == weight.forward ? Trans::kYes : Trans::kNo));
+    CHECK(pack->Serves(trans));
   }
 }
 
@@ -143,8 +149,8 @@ void RunGradient(Context& ctx, const HeadOperand& operand, const HeadRows& rows,
   }
   if (dweight.data != nullptr) {
     const ProfileScope scope(ctx.profiler(), "head_loss.dweight", flops);
-    Dispatch<cpu::MatMul>(ctx, rows.dlogits, Trans::kYes, rows.hidden, Trans::kNo,
-                          Write::kAccumulate, dweight);
+    Dispatch<cpu::MatMul, cuda::MatMul>(ctx, rows.dlogits, Trans::kYes, rows.hidden, Trans::kNo,
+                                        Write::kAccumulate, dweight);
   }
 }
 

@@ -23,8 +23,8 @@ struct HeadLossSpec {
 // the two products. The packs' dtype is the compute dtype.
 struct HeadWeight {
   ConstView value;
-  const PackedWeight* forward = nullptr;   // Trans::kYes; null: `value` is used as it is
-  const PackedWeight* backward = nullptr;  // Trans::kNo
+  const PackedWeight* forward = nullptr;   // serves Trans::kYes; null: `value` is used as it is
+  const PackedWeight* backward = nullptr;  // serves Trans::kNo; may be `forward`
 };
 
 // Per target token t: nll[t] = log Z_t - logit[t, target_t]; log_z[t] = log Z_t (both f32, f64 for

@@ -1,6 +1,7 @@
 #include "core/ops/matmul.h"
 
 #include "core/ops/cpu/matmul.h"
+#include "core/ops/cuda/matmul.h"
 #include "core/ops/dispatch.h"
 
 namespace frond {
@@ -28,29 +29,32 @@ void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b
   CHECK_EQ(b.dim(trans_b == Trans::kYes ? 1 : 0), k) << a.shape << b.shape;
   CHECK_EQ(c.shape, (Shape{m, n}));
   const ProfileScope scope(ctx.profiler(), "matmul", ProductFlops(m, n, k));
-  Dispatch<cpu::MatMul>(ctx, a, trans_a, b, trans_b, mode, c);
+  Dispatch<cpu::MatMul, cuda::MatMul>(ctx, a, trans_a, b, trans_b, mode, c);
 }
+
+bool UsesPlainWeights(const Context& ctx) { return ctx.device() == Device::kCuda; }
 
 void PackWeight(Context& ctx, ConstView weight, Trans trans, DType dtype, PackedWeight& packed) {
   CHECK_EQ(weight.shape.rank(), 2) << weight.shape;
   CHECK(weight.dtype == dtype || (weight.dtype == DType::kF32 && dtype == DType::kBF16))
       << DTypeName(weight.dtype) << " packed as " << DTypeName(dtype);
   const ProfileScope scope(ctx.profiler(), "pack_weight");
-  Dispatch<cpu::PackWeight>(ctx, weight, trans, dtype, packed);
+  Dispatch<cpu::PackWeight, cuda::PackWeight>(ctx, weight, trans, dtype, packed);
 }
 
-void MatMulPacked(Context& ctx, ConstView a, const PackedWeight& weight, Write mode, View c) {
-  CHECK(!weight.empty());
+void MatMulPacked(Context& ctx, ConstView a, const PackedWeight& weight, Trans trans, Write mode,
+                  View c) {
+  CHECK(weight.Serves(trans)) << "the weight is packed for its other use, or not at all";
   CHECK(a.shape.rank() == 2 && c.shape.rank() == 2) << a.shape << c.shape;
   CHECK(a.dtype == weight.dtype_ && IsPairing(a.dtype, c.dtype))
       << DTypeName(a.dtype) << " x " << DTypeName(weight.dtype_) << " -> " << DTypeName(c.dtype);
-  const bool forward = weight.trans_ == Trans::kYes;
+  const bool forward = trans == Trans::kYes;
   const int64_t k = weight.weight_shape_.dim(forward ? 1 : 0);
   const int64_t n = weight.weight_shape_.dim(forward ? 0 : 1);
   CHECK_EQ(a.dim(1), k) << a.shape << weight.weight_shape_;
   CHECK_EQ(c.shape, (Shape{a.dim(0), n}));
   const ProfileScope scope(ctx.profiler(), "matmul", ProductFlops(a.dim(0), n, k));
-  Dispatch<cpu::MatMulPacked>(ctx, a, weight, mode, c);
+  Dispatch<cpu::MatMulPacked, cuda::MatMulPacked>(ctx, a, weight, trans, mode, c);
 }
 
 }  // namespace frond

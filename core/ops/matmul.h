@@ -17,24 +17,32 @@ void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b
             View c);
 
 // A weight [out, in] in the backend's preferred memory layout, for the products of one step.
-// `trans` says how the right operand is used: kYes for y = x W^T (forward), kNo for dx = dy W
+// A product says how it uses the right operand: kYes for y = x W^T (forward), kNo for dx = dy W
 // (backward).
 class PackedWeight {
  public:
   PackedWeight() = default;
   bool empty() const { return storage_.empty(); }
+  // Whether products with this use of the weight can take the pack.
+  bool Serves(Trans trans) const { return !empty() && (is_plain_ || trans_ == trans); }
 
   Tensor storage_;      // opaque bytes
   Shape weight_shape_;  // [out, in]
   DType dtype_ = DType::kF32;
   Trans trans_ = Trans::kNo;
+  bool is_plain_ = false;  // the weight as it is, row-major: serves both uses
 };
 
-// (Re)packs `weight` [out, in] (f32 or bf16) into `packed`, reusing its memory. The weight may be
-// freed afterwards. A bf16 pack may be made from an f32 weight: it is rounded on the way.
+// Whether the context's backend multiplies by plain weights: then one pack serves both uses, and a
+// weight that has the products' dtype already needs none.
+bool UsesPlainWeights(const Context& ctx);
+
+// (Re)packs `weight` [out, in] (f32 or bf16) for the use `trans`, reusing its memory. The weight
+// may be freed afterwards. A bf16 pack may be made from an f32 weight: it is rounded on the way.
 void PackWeight(Context& ctx, ConstView weight, Trans trans, DType dtype, PackedWeight& packed);
 
-// c (+)= a op(W), as MatMul with the packed operand on the right.
-void MatMulPacked(Context& ctx, ConstView a, const PackedWeight& weight, Write mode, View c);
+// c (+)= a op(W), as MatMul with the packed operand, which serves `trans`, on the right.
+void MatMulPacked(Context& ctx, ConstView a, const PackedWeight& weight, Trans trans, Write mode,
+                  View c);
 
 }  // namespace frond

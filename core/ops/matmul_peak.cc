@@ -6,6 +6,7 @@
 
 #include "core/ops/cpu/elementwise.h"
 #include "core/ops/cpu/matmul.h"
+#include "core/ops/cuda/matmul.h"
 #include "core/ops/dispatch.h"
 #include "core/tensor/tensor.h"
 
@@ -20,16 +21,16 @@ double MeasureShape(Context& ctx, DType dtype, int64_t m, int64_t n, int64_t k) 
   Tensor a(ctx, {m, k}, dtype, MemoryKind::kWorkspace);
   Tensor b(ctx, {n, k}, dtype, MemoryKind::kWorkspace);
   Tensor c(ctx, {m, n}, dtype, MemoryKind::kWorkspace);
-  Dispatch<cpu::Fill>(ctx, 1.0, a.view());
-  Dispatch<cpu::Fill>(ctx, 1.0 / static_cast<double>(k), b.view());
+  cpu::Fill(ctx, 1.0, a.view());
+  cpu::Fill(ctx, 1.0 / static_cast<double>(k), b.view());
   PackedWeight packed;
-  Dispatch<cpu::PackWeight>(ctx, ConstView(b.view()), Trans::kYes, dtype, packed);
+  cpu::PackWeight(ctx, b, Trans::kYes, dtype, packed);
 
   std::vector<double> seconds;
   double total = 0;
   while (total < kSecondsPerShape || seconds.size() < 3) {
     const Clock::time_point begin = Clock::now();
-    Dispatch<cpu::MatMulPacked>(ctx, ConstView(a.view()), packed, Write::kAssign, c.view());
+    cpu::MatMulPacked(ctx, a, packed, Trans::kYes, Write::kAssign, c);
     seconds.push_back(std::chrono::duration<double>(Clock::now() - begin).count());
     total += seconds.back();
   }
@@ -39,13 +40,17 @@ double MeasureShape(Context& ctx, DType dtype, int64_t m, int64_t n, int64_t k) 
   return flops / seconds[seconds.size() / 2] * 1e-9;
 }
 
-}  // namespace
-
-double MeasureMatMulPeak(Context& ctx, DType dtype) {
+double MeasureOnCpu(Context& ctx, DType dtype) {
   // Which shape suits the caches best differs between machines.
   return std::max({MeasureShape(ctx, dtype, 1024, 1024, 512),
                    MeasureShape(ctx, dtype, 1536, 1536, 1024),
                    MeasureShape(ctx, dtype, 2048, 2048, 2048)});
+}
+
+}  // namespace
+
+double MeasureMatMulPeak(Context& ctx, DType dtype) {
+  return Dispatch<MeasureOnCpu, cuda::MeasureMatMulPeak>(ctx, dtype);
 }
 
 }  // namespace frond

@@ -127,8 +127,8 @@ T5Model::T5Model(const T5Config& config, const T5Options& options)
 
 HeadWeight T5Model::head() const {
   return {.value = head_->value,
-          .forward = head_->forward.empty() ? nullptr : &head_->forward,
-          .backward = head_->backward.empty() ? nullptr : &head_->backward};
+          .forward = head_->Pack(Trans::kYes),
+          .backward = head_->Pack(Trans::kNo)};
 }
 
 double T5Model::head_scale() const {

@@ -15,8 +15,8 @@
 
 #include "core/base/hash.h"
 #include "core/ops/cpu/elementwise.h"
-#include "core/ops/cpu/lru_cache.h"
 #include "core/ops/cpu/matmul_f64.h"
+#include "core/ops/lru_cache.h"
 
 namespace frond::cpu {
 namespace {
@@ -276,6 +276,7 @@ void PackWeight(Context& ctx, ConstView weight, Trans trans, DType dtype, Packed
   packed.weight_shape_ = weight.shape;
   packed.dtype_ = dtype;
   packed.trans_ = trans;
+  packed.is_plain_ = false;
   if (dtype == DType::kF64 || weight.num_elements() == 0) {
     ReservePack(ctx, weight.bytes(), packed);
     if (weight.bytes() > 0) {
@@ -307,19 +308,20 @@ void PackWeight(Context& ctx, ConstView weight, Trans trans, DType dtype, Packed
   state.stream().wait();
 }
 
-void MatMulPacked(Context& ctx, ConstView a, const PackedWeight& weight, Write mode, View c) {
-  ProductKey key = MakeKey(a, Trans::kNo, weight.trans_, mode, c);
+void MatMulPacked(Context& ctx, ConstView a, const PackedWeight& weight, Trans trans, Write mode,
+                  View c) {
+  ProductKey key = MakeKey(a, Trans::kNo, trans, mode, c);
   if (HandleEmpty(ctx, key, c)) return;
   if (a.dtype == DType::kF64) {
     const ConstView plain = {PackBytes(weight) + kPackHeader, weight.weight_shape_, DType::kF64};
-    return cpu::MatMul(ctx, a, Trans::kNo, plain, weight.trans_, mode, c);
+    return cpu::MatMul(ctx, a, Trans::kNo, plain, trans, mode, c);
   }
   key.right_layout = Hash64({PackBytes(weight), sizeof(dnnl_memory_desc_t)});
   const dnnl::memory::desc layout = PackLayout(weight);
   const Product& product = ctx.Backend<OneDnnState>().Find(key, &layout);
   if (Execute(ctx, product, a.data, PackBytes(weight) + kPackHeader, c.data)) return;
   const Tensor plain = Unpack(ctx, weight);
-  cpu::MatMul(ctx, a, Trans::kNo, plain, weight.trans_, mode, c);
+  cpu::MatMul(ctx, a, Trans::kNo, plain, trans, mode, c);
 }
 
 }  // namespace frond::cpu

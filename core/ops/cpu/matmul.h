@@ -9,6 +9,7 @@ namespace frond::cpu {
 void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b, Write mode,
             View c);
 void PackWeight(Context& ctx, ConstView weight, Trans trans, DType dtype, PackedWeight& packed);
-void MatMulPacked(Context& ctx, ConstView a, const PackedWeight& weight, Write mode, View c);
+void MatMulPacked(Context& ctx, ConstView a, const PackedWeight& weight, Trans trans, Write mode,
+                  View c);
 
 }  // namespace frond::cpu

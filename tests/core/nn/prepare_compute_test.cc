@@ -23,7 +23,7 @@ class PrepareComputeTest : public testing::Test {
     const int64_t m = 3, k = forward ? 32 : 48, n = forward ? 48 : 32;
     Tensor a(ctx_, {m, k}, compute), c(ctx_, {m, n}, DType::kF32);
     for (int64_t i = 0; i < m * k; ++i) Set(a, i, static_cast<float>(i % 7 - 3));
-    MatMulPacked(ctx_, a, pack, Write::kAssign, c);
+    MatMulPacked(ctx_, a, pack, pack.trans_, Write::kAssign, c);
     double worst = 0;
     for (int64_t i = 0; i < m; ++i) {
       for (int64_t j = 0; j < n; ++j) {

@@ -1,10 +1,10 @@
-#include "core/ops/cpu/lru_cache.h"
+#include "core/ops/lru_cache.h"
 
 #include <gtest/gtest.h>
 
 #include <functional>
 
-namespace frond::cpu {
+namespace frond {
 namespace {
 
 TEST(LruCacheTest, ForgetsTheEntryUsedLongestAgo) {
@@ -28,4 +28,4 @@ TEST(LruCacheTest, ForgetsTheEntryUsedLongestAgo) {
 }
 
 }  // namespace
-}  // namespace frond::cpu
+}  // namespace frond

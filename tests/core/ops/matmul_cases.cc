@@ -28,7 +28,7 @@ void RunProduct(Context& ctx, const Product& p, const Views& in, View c) {
   if (!p.packed) return MatMul(ctx, in[0], p.a, in[1], p.b, p.mode, c);
   PackedWeight packed;
   PackWeight(ctx, in[1], p.b, in[0].dtype, packed);
-  MatMulPacked(ctx, in[0], packed, p.mode, c);
+  MatMulPacked(ctx, in[0], packed, p.b, p.mode, c);
 }
 
 // da and db are themselves products: the gradient ties all transpositions to one another.

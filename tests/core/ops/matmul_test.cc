@@ -56,8 +56,8 @@ TEST_F(MatMulTest, PackFromF32EqualsPackOfTheRoundedWeight) {
     const int64_t in = trans == Trans::kYes ? 70 : 130, out = 200 - in;
     const Tensor x = Normal({9, in}, DType::kBF16, 2);
     Tensor y(ctx_, {9, out}, DType::kF32), z(ctx_, {9, out}, DType::kF32);
-    MatMulPacked(ctx_, x, from_f32, Write::kAssign, y);
-    MatMulPacked(ctx_, x, from_bf16, Write::kAssign, z);
+    MatMulPacked(ctx_, x, from_f32, trans, Write::kAssign, y);
+    MatMulPacked(ctx_, x, from_bf16, trans, Write::kAssign, z);
     EXPECT_EQ(std::memcmp(y.As<float>(), z.As<float>(), y.bytes()), 0) << seed_;
   }
 }
@@ -73,7 +73,7 @@ TEST_F(MatMulTest, RepackingKeepsTheMemoryAndTakesTheNewValues) {
       EXPECT_EQ(packed.storage_.view().data, before);
     }
     Tensor y(ctx_, {5, 96}, DType::kF32), z(ctx_, {5, 96}, DType::kF32);
-    MatMulPacked(ctx_, x, packed, Write::kAssign, y);
+    MatMulPacked(ctx_, x, packed, Trans::kYes, Write::kAssign, y);
     MatMul(ctx_, x, Trans::kNo, weight, Trans::kYes, Write::kAssign, z);
     EXPECT_LE(Difference(y, z), 1e-6) << seed_;
   }
@@ -92,7 +92,7 @@ TEST_F(MatMulTest, OnePackServesAllRowsAndThreads) {
       for (const int64_t rows : {1, 2, 15, 16, 100, 700}) {
         const Tensor x = Normal({rows, 512}, dtype, 2);
         Tensor y(ctx_, {rows, 384}, DType::kF32), z(ctx_, {rows, 384}, DType::kF32);
-        MatMulPacked(ctx_, x, packed, Write::kAssign, y);
+        MatMulPacked(ctx_, x, packed, Trans::kYes, Write::kAssign, y);
         MatMul(ctx_, x, Trans::kNo, weight, Trans::kYes, Write::kAssign, z);
         EXPECT_LE(Difference(y, z), 1e-6)
             << DTypeName(dtype) << " " << rows << " rows, " << used << " threads, seed " << seed_;

@@ -6,7 +6,7 @@
 #include <unordered_map>
 #include <utility>
 
-namespace frond::cpu {
+namespace frond {
 
 template <class Key, class Value, class Hash>
 class LruCache {
@@ -37,4 +37,4 @@ class LruCache {
   std::unordered_map<Key, typename Order::iterator, Hash> index_;
 };
 
-}  // namespace frond::cpu
+}  // namespace frond

@@ -1,0 +1,73 @@
+// The cuBLASLt handle, workspace and chosen algorithms of a context.
+//
+// cuBLASLt proposes algorithms for a product; the first use of each product times some of them on
+// its own operands, and the choice is kept. Results repeat from run to run: no algorithm adds in an
+// order that varies, and all that are considered give the same bits (see ChooseAlgorithm).
+#pragma once
+
+#include <cublasLt.h>
+
+#include <memory>
+#include <type_traits>
+#include <vector>
+
+#include "core/ops/cuda/matmul_plan.h"
+#include "core/ops/lru_cache.h"
+#include "core/tensor/tensor.h"
+
+namespace frond::cuda {
+
+// The addresses of a product's operands; `c` may be `d`, and is not read where nothing is added.
+struct ProductOperands {
+  const void* a;
+  const void* b;
+  const void* c;
+  void* d;
+};
+
+class CublasProducts : public BackendState {
+ public:
+  CublasProducts();
+  ~CublasProducts() override;
+  CublasProducts(const CublasProducts&) = delete;
+  CublasProducts& operator=(const CublasProducts&) = delete;
+
+  // Enqueues the product. Neither m, n, k nor count is 0. The alignments of `key` are filled in.
+  void Run(Context& ctx, ProductKey key, const ProductOperands& operands);
+
+  int64_t num_plans() const { return num_plans_; }
+
+ private:
+  template <auto kDestroy>
+  struct Destroyer {
+    template <class Opaque>
+    void operator()(Opaque* handle) const {
+      kDestroy(handle);
+    }
+  };
+  using Description = std::unique_ptr<std::remove_pointer_t<cublasLtMatmulDesc_t>,
+                                      Destroyer<cublasLtMatmulDescDestroy>>;
+  using Layout = std::unique_ptr<std::remove_pointer_t<cublasLtMatrixLayout_t>,
+                                 Destroyer<cublasLtMatrixLayoutDestroy>>;
+  struct Plan {
+    Description description;
+    Layout left, right, result;
+    cublasLtMatmulAlgo_t algorithm = {};
+  };
+  using Candidates = std::vector<cublasLtMatmulHeuristicResult_t>;
+
+  Plan MakePlan(Context& ctx, const ProductKey& key, const ProductOperands& operands);
+  Candidates Propose(const ProductKey& key, const Plan& plan) const;
+  int Measure(Context& ctx, const ProductKey& key, const ProductOperands& operands, Plan& plan,
+              const Candidates& candidates);
+  void Execute(Context& ctx, const ProductKey& key, const ProductOperands& operands,
+               const Plan& plan);
+  static Layout MakeLayout(const ColumnMajor& matrix, DType dtype, int32_t count);
+
+  cublasLtHandle_t handle_ = nullptr;
+  Tensor workspace_;
+  int64_t num_plans_ = 0;
+  LruCache<ProductKey, Plan, ProductKeyHash> plans_;
+};
+
+}  // namespace frond::cuda

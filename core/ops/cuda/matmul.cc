@@ -1,0 +1,124 @@
+#include "core/ops/cuda/matmul.h"
+
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
+#include "core/ops/cuda/cublas_products.h"
+#include "core/ops/cuda/elementwise.h"
+#include "core/tensor/cuda/runtime.h"
+#include "core/tensor/transfer.h"
+
+namespace frond::cuda {
+namespace {
+
+struct LeftOperand {
+  ConstView matrix;
+  Trans trans;
+};
+
+ProductKey MakeKey(const LeftOperand& a, Trans trans_b, DType result, int64_t n) {
+  const bool across = a.trans == Trans::kYes;
+  ProductKey key;
+  key.m = a.matrix.dim(across ? 1 : 0);
+  key.n = n;
+  key.k = a.matrix.dim(across ? 0 : 1);
+  key.operand = a.matrix.dtype;
+  key.result = result;
+  key.trans_a = a.trans;
+  key.trans_b = trans_b;
+  return key;
+}
+
+constexpr double kPeakSeconds = 0.4;
+constexpr int kRunsPerTiming = 8;
+
+// Values whose bits are as mixed as a model's: equal ones take less power, and a GPU's clock rises.
+void FillWithNoise(Context& ctx, View x) {
+  const int64_t height = std::min<int64_t>(x.dim(0), 64), width = x.dim(1);
+  std::vector<float> values(static_cast<size_t>(height * width));
+  uint32_t state = 1;
+  for (float& value : values) {
+    state = state * 1664525u + 1013904223u;
+    value = static_cast<float>(state >> 8) * 0x1p-23f - 1.0f;
+  }
+  Tensor stripe(ctx, {height, width}, DType::kF32, MemoryKind::kWorkspace);
+  CopyFromHost(ctx, values.data(), stripe);
+  for (int64_t row = 0; row < x.dim(0); row += height) {
+    const int64_t rows = std::min(height, x.dim(0) - row);
+    Cast(ctx, Rows(stripe.view(), 0, rows), Rows(x, row, row + rows));
+  }
+}
+
+}  // namespace
+
+void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b, Write mode,
+            View c) {
+  if (mode == Write::kAccumulate) return MatMulAdd(ctx, a, trans_a, b, trans_b, c, c);
+  const ProductKey key = MakeKey({a, trans_a}, trans_b, c.dtype, c.dim(1));
+  if (c.num_elements() == 0) return;
+  if (key.k == 0) return Fill(ctx, 0.0, c);
+  ctx.Backend<CublasProducts>().Run(ctx, key, {a.data, b.data, c.data, c.data});
+}
+
+void MatMulAdd(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b, ConstView c,
+               View d) {
+  CHECK(c.dtype == d.dtype) << DTypeName(c.dtype) << DTypeName(d.dtype);
+  CHECK_EQ(c.shape, d.shape);
+  ProductKey key = MakeKey({a, trans_a}, trans_b, d.dtype, d.dim(1));
+  if (d.num_elements() == 0) return;
+  if (key.k == 0) return Copy(ctx, c, d);
+  key.mode = Write::kAccumulate;
+  ctx.Backend<CublasProducts>().Run(ctx, key, {a.data, b.data, c.data, d.data});
+}
+
+void PackWeight(Context& ctx, ConstView weight, Trans trans, DType dtype, PackedWeight& packed) {
+  packed.weight_shape_ = weight.shape;
+  packed.dtype_ = dtype;
+  packed.trans_ = trans;
+  packed.is_plain_ = true;
+  Tensor& storage = packed.storage_;
+  if (storage.empty() || storage.shape() != weight.shape || storage.dtype() != dtype) {
+    storage.Reset();
+    storage = Tensor(ctx, weight.shape, dtype, MemoryKind::kComputeWeights);
+  }
+  Cast(ctx, weight, storage);
+}
+
+void MatMulPacked(Context& ctx, ConstView a, const PackedWeight& weight, Trans trans, Write mode,
+                  View c) {
+  cuda::MatMul(ctx, a, Trans::kNo, weight.storage_, trans, mode, c);
+}
+
+// Of square products whose side is a multiple of every tile and suits the number of
+// multiprocessors.
+double MeasureMatMulPeak(Context& ctx, DType dtype) {
+  using Clock = std::chrono::steady_clock;
+  const int64_t side = int64_t{64} * LimitsOf(ctx).num_multiprocessors;
+  const Shape shape = {side, side};
+  Tensor a(ctx, shape, dtype, MemoryKind::kWorkspace), b(ctx, shape, dtype, MemoryKind::kWorkspace),
+      c(ctx, shape, dtype, MemoryKind::kWorkspace);
+  FillWithNoise(ctx, a);
+  FillWithNoise(ctx, b);
+  const auto multiply = [&] {
+    cuda::MatMul(ctx, a, Trans::kNo, b, Trans::kYes, Write::kAssign, c);
+  };
+  multiply();
+  ctx.memory().Synchronize();
+
+  double total = 0, best = 1e30;
+  while (total < kPeakSeconds) {
+    const Clock::time_point begin = Clock::now();
+    for (int run = 0; run < kRunsPerTiming; ++run) multiply();
+    ctx.memory().Synchronize();
+    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    best = std::min(best, seconds / kRunsPerTiming);
+    total += seconds;
+  }
+  const auto edge = static_cast<double>(side);
+  return 2.0 * edge * edge * edge / best * 1e-9;
+}
+
+int64_t NumMatMulPlans(Context& ctx) { return ctx.Backend<CublasProducts>().num_plans(); }
+
+}  // namespace frond::cuda

@@ -1,0 +1,22 @@
+// GPU matrix products through cuBLASLt. Contracts: core/ops/matmul.h and matmul_peak.h.
+#pragma once
+
+#include "core/ops/matmul.h"
+#include "core/tensor/tensor.h"
+
+namespace frond::cuda {
+
+void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b, Write mode,
+            View c);
+// d = op(a) op(b) + c; d has c's shape and dtype, and may be c.
+void MatMulAdd(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b, ConstView c,
+               View d);
+void PackWeight(Context& ctx, ConstView weight, Trans trans, DType dtype, PackedWeight& packed);
+void MatMulPacked(Context& ctx, ConstView a, const PackedWeight& weight, Trans trans, Write mode,
+                  View c);
+double MeasureMatMulPeak(Context& ctx, DType dtype);
+
+// How often algorithms were chosen in this context: once per kind and shape of product.
+int64_t NumMatMulPlans(Context& ctx);
+
+}  // namespace frond::cuda
