@@ -2,38 +2,14 @@
 // token order by one thread, so the result does not depend on the thread count.
 #include "core/ops/cpu/embedding.h"
 
-#include <algorithm>
 #include <type_traits>
 #include <vector>
 
 #include "core/ops/cpu/row_convert.h"
+#include "core/ops/ids_in_order.h"
 
 namespace frond::cpu {
 namespace {
-
-// One row's id and where its tokens stand in the sorted list.
-struct Run {
-  int32_t id;
-  size_t begin, end;
-};
-
-// `tokens` becomes the token numbers ordered by (id, token).
-std::vector<Run> SortById(std::span<const int32_t> ids, std::vector<int32_t>& tokens) {
-  std::vector<uint64_t> keys(ids.size());
-  for (size_t t = 0; t < ids.size(); ++t) {
-    keys[t] = (static_cast<uint64_t>(static_cast<uint32_t>(ids[t])) << 32) | t;
-  }
-  std::sort(keys.begin(), keys.end());
-  tokens.resize(ids.size());
-  std::vector<Run> runs;
-  for (size_t i = 0; i < keys.size(); ++i) {
-    tokens[i] = static_cast<int32_t>(keys[i] & 0xFFFFFFFFu);
-    const auto id = static_cast<int32_t>(keys[i] >> 32);
-    if (runs.empty() || runs.back().id != id) runs.push_back({id, i, i});
-    runs.back().end = i + 1;
-  }
-  return runs;
-}
 
 template <class X, class Y>
 void AddRow(const X* x, Y* y, int64_t n) {
@@ -48,11 +24,12 @@ void AddRow(const X* x, Y* y, int64_t n) {
 
 template <class X, class Y>
 void AddRows(const X* dy, std::span<const int32_t> ids, int64_t d, Y* dtable) {
-  std::vector<int32_t> tokens;
-  const std::vector<Run> runs = SortById(ids, tokens);
-#pragma omp parallel for schedule(dynamic, 16) if (tokens.size() > 16)
-  for (const Run& run : runs) {
-    for (size_t i = run.begin; i < run.end; ++i) AddRow(dy + tokens[i] * d, dtable + run.id * d, d);
+  const IdsInOrder order = PutIdsInOrder(ids);
+#pragma omp parallel for schedule(dynamic, 16) if (ids.size() > 16)
+  for (const IdRun& run : order.runs) {
+    for (int32_t i = run.begin; i < run.end; ++i) {
+      AddRow(dy + order.tokens[static_cast<size_t>(i)] * d, dtable + run.id * d, d);
+    }
   }
 }
 
