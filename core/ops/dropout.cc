@@ -5,6 +5,7 @@
 #include "core/base/check.h"
 #include "core/base/philox.h"
 #include "core/ops/cpu/dropout.h"
+#include "core/ops/cuda/dropout.h"
 #include "core/ops/dispatch.h"
 
 namespace frond {
@@ -32,7 +33,7 @@ void Dropout(Context& ctx, ConstView x, const DropoutSpec& spec, View y) {
   CHECK_EQ(y.shape, x.shape);
   CHECK(y.dtype == x.dtype) << DTypeName(y.dtype);
   ProfileScope profile(ctx.profiler(), "dropout");
-  Dispatch<cpu::Dropout>(ctx, x, spec, y);
+  Dispatch<cpu::Dropout, cuda::Dropout>(ctx, x, spec, y);
 }
 
 void DropoutAdd(Context& ctx, ConstView x, const DropoutSpec& spec, ConstView residual, View out) {
@@ -42,7 +43,7 @@ void DropoutAdd(Context& ctx, ConstView x, const DropoutSpec& spec, ConstView re
   CHECK(out.dtype == residual.dtype) << DTypeName(out.dtype);
   CHECK((out.dtype == DType::kF64) == (x.dtype == DType::kF64)) << DTypeName(x.dtype);
   ProfileScope profile(ctx.profiler(), "dropout");
-  Dispatch<cpu::DropoutAdd>(ctx, x, spec, residual, out);
+  Dispatch<cpu::DropoutAdd, cuda::DropoutAdd>(ctx, x, spec, residual, out);
 }
 
 }  // namespace frond

@@ -1,6 +1,7 @@
 #include "core/ops/embedding.h"
 
 #include "core/ops/cpu/embedding.h"
+#include "core/ops/cuda/embedding.h"
 #include "core/ops/dispatch.h"
 
 namespace frond {
@@ -20,14 +21,14 @@ void Embedding(Context& ctx, ConstView table, std::span<const int32_t> ids, View
   CHECK(IsMaster(table.dtype)) << DTypeName(table.dtype);
   CheckIds(ids, table.shape, y.shape);
   const ProfileScope scope(ctx.profiler(), "embedding");
-  Dispatch<cpu::Embedding>(ctx, table, ids, y);
+  Dispatch<cpu::Embedding, cuda::Embedding>(ctx, table, ids, y);
 }
 
 void EmbeddingGrad(Context& ctx, ConstView dy, std::span<const int32_t> ids, View dtable) {
   CHECK(IsMaster(dtable.dtype)) << DTypeName(dtable.dtype);
   CheckIds(ids, dtable.shape, dy.shape);
   const ProfileScope scope(ctx.profiler(), "embedding");
-  Dispatch<cpu::EmbeddingGrad>(ctx, dy, ids, dtable);
+  Dispatch<cpu::EmbeddingGrad, cuda::EmbeddingGrad>(ctx, dy, ids, dtable);
 }
 
 }  // namespace frond

@@ -2,6 +2,7 @@
 
 #include "core/base/check.h"
 #include "core/ops/cpu/gated_gelu.h"
+#include "core/ops/cuda/gated_gelu.h"
 #include "core/ops/dispatch.h"
 
 namespace frond {
@@ -18,7 +19,7 @@ void GatedGelu(Context& ctx, ConstView gate, ConstView up, View y) {
   CheckSame(gate, up);
   CheckSame(gate, y);
   ProfileScope profile(ctx.profiler(), "gated_gelu");
-  Dispatch<cpu::GatedGelu>(ctx, gate, up, y);
+  Dispatch<cpu::GatedGelu, cuda::GatedGelu>(ctx, gate, up, y);
 }
 
 void GatedGeluGrad(Context& ctx, ConstView dy, ConstView gate, ConstView up, View dgate, View dup) {
@@ -27,7 +28,7 @@ void GatedGeluGrad(Context& ctx, ConstView dy, ConstView gate, ConstView up, Vie
   CheckSame(gate, dgate);
   CheckSame(gate, dup);
   ProfileScope profile(ctx.profiler(), "gated_gelu");
-  Dispatch<cpu::GatedGeluGrad>(ctx, dy, gate, up, dgate, dup);
+  Dispatch<cpu::GatedGeluGrad, cuda::GatedGeluGrad>(ctx, dy, gate, up, dgate, dup);
 }
 
 }  // namespace frond

@@ -2,6 +2,7 @@
 
 #include "core/base/check.h"
 #include "core/ops/cpu/rms_norm.h"
+#include "core/ops/cuda/rms_norm.h"
 #include "core/ops/dispatch.h"
 
 namespace frond {
@@ -25,7 +26,7 @@ void RmsNorm(Context& ctx, ConstView x, ConstView scale, float epsilon, View y, 
   CHECK((y.dtype == DType::kF64) == (x.dtype == DType::kF64))
       << DTypeName(x.dtype) << " to " << DTypeName(y.dtype);
   ProfileScope profile(ctx.profiler(), "rms_norm");
-  Dispatch<cpu::RmsNorm>(ctx, x, scale, epsilon, y, rstd);
+  Dispatch<cpu::RmsNorm, cuda::RmsNorm>(ctx, x, scale, epsilon, y, rstd);
 }
 
 void RmsNormGrad(Context& ctx, ConstView dy, ConstView x, ConstView scale, ConstView rstd,
@@ -38,7 +39,7 @@ void RmsNormGrad(Context& ctx, ConstView dy, ConstView x, ConstView scale, Const
   CHECK((dy.dtype == DType::kF64) == (x.dtype == DType::kF64)) << DTypeName(dy.dtype);
   CHECK((dx.dtype == DType::kF64) == (x.dtype == DType::kF64)) << DTypeName(dx.dtype);
   ProfileScope profile(ctx.profiler(), "rms_norm");
-  Dispatch<cpu::RmsNormGrad>(ctx, dy, x, scale, rstd, mode, dx, dscale);
+  Dispatch<cpu::RmsNormGrad, cuda::RmsNormGrad>(ctx, dy, x, scale, rstd, mode, dx, dscale);
 }
 
 }  // namespace frond

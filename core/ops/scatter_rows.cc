@@ -2,6 +2,7 @@
 
 #include "core/base/check.h"
 #include "core/ops/cpu/scatter_rows.h"
+#include "core/ops/cuda/scatter_rows.h"
 #include "core/ops/dispatch.h"
 
 namespace frond {
@@ -12,7 +13,7 @@ void ScatterRows(Context& ctx, ConstView x, std::span<const int64_t> rows, View 
   CHECK_EQ(x.shape.row_size(), y.shape.row_size());
   for (const int64_t row : rows)
     CHECK(row >= 0 && row < y.dim(0)) << "row " << row << " of " << y.shape;
-  Dispatch<cpu::ScatterRows>(ctx, x, rows, y);
+  Dispatch<cpu::ScatterRows, cuda::ScatterRows>(ctx, x, rows, y);
 }
 
 }  // namespace frond

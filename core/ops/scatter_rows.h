@@ -8,8 +8,8 @@
 
 namespace frond {
 
-// y[rows[i]] = x[i]. x [n, d], y [m, d] of one dtype; the other rows of y stay as they are. CHECKs
-// the rows.
+// y[rows[i]] = x[i]. x [n, d], y [m, d] of one dtype; the other rows of y stay as they are. The
+// rows, which are CHECKed, differ from each other.
 void ScatterRows(Context& ctx, ConstView x, std::span<const int64_t> rows, View y);
 
 }  // namespace frond

@@ -31,4 +31,56 @@ __device__ __forceinline__ void StoreFour(float4 x, BFloat16* p) {
   *reinterpret_cast<uint2*>(p) = make_uint2(PackBFloat16(x.x, x.y), PackBFloat16(x.z, x.w));
 }
 
+// kWidth neighbouring elements (1, 4 or 8) as floats. Where they are more than one, their address
+// is a multiple of their size, or of 16.
+template <int kWidth>
+struct Floats {
+  float at[kWidth] = {};
+};
+
+template <int kWidth, class T>
+__device__ __forceinline__ Floats<kWidth> LoadFloats(const T* p) {
+  static_assert(kWidth == 1 || kWidth == 4 || kWidth == 8);
+  Floats<kWidth> x;
+  if constexpr (kWidth == 1) {
+    x.at[0] = ToFloat(*p);
+  } else if constexpr (kWidth == 8 && sizeof(T) == 2) {
+    const uint4 bits = *reinterpret_cast<const uint4*>(p);
+    const uint32_t words[4] = {bits.x, bits.y, bits.z, bits.w};
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      x.at[2 * i] = __uint_as_float(words[i] << 16);
+      x.at[2 * i + 1] = __uint_as_float(words[i] & 0xFFFF0000u);
+    }
+  } else {
+#pragma unroll
+    for (int i = 0; i < kWidth; i += 4) {
+      const float4 four = LoadFour(p + i);
+      x.at[i] = four.x, x.at[i + 1] = four.y, x.at[i + 2] = four.z, x.at[i + 3] = four.w;
+    }
+  }
+  return x;
+}
+
+template <int kWidth, class T>
+__device__ __forceinline__ void StoreFloats(const Floats<kWidth>& x, T* p) {
+  if constexpr (kWidth == 1) {
+    *p = FromFloat<T>(x.at[0]);
+  } else if constexpr (kWidth == 8 && sizeof(T) == 2) {
+    *reinterpret_cast<uint4*>(p) =
+        make_uint4(PackBFloat16(x.at[0], x.at[1]), PackBFloat16(x.at[2], x.at[3]),
+                   PackBFloat16(x.at[4], x.at[5]), PackBFloat16(x.at[6], x.at[7]));
+  } else {
+#pragma unroll
+    for (int i = 0; i < kWidth; i += 4) {
+      StoreFour(make_float4(x.at[i], x.at[i + 1], x.at[i + 2], x.at[i + 3]), p + i);
+    }
+  }
+}
+
+// Whether every row of a [T, d] tensor can be read eight elements at a time.
+inline bool HasRowsOfEight(ConstView x) {
+  return x.dim(1) % 8 == 0 && reinterpret_cast<uintptr_t>(x.data) % 16 == 0;
+}
+
 }  // namespace frond::cuda

@@ -1,0 +1,136 @@
+// One pass, eight neighbouring columns a thread. One Philox call draws for eight columns that are
+// 16 apart, so half a warp draws for 128 columns and hands the outcomes round by ballots.
+#include "core/base/philox.h"
+#include "core/ops/cuda/dropout.h"
+#include "core/ops/cuda/vectors.cuh"
+
+namespace frond::cuda {
+namespace {
+
+constexpr int kColumns = 128;         // whose draws come from 16 counters
+constexpr int kThreadsPerGroup = 16;  // threads that do kColumns columns of one row
+
+struct DropoutRows {
+  uint64_t key;
+  const uint64_t* token_keys;  // [rows], not read where threshold is 0
+  uint32_t threshold;
+  float keep_scale;
+  uint32_t items;   // rows * groups
+  uint32_t groups;  // of kColumns in a row
+  int64_t dim;
+};
+
+// Bit i: whether column 128 group + 8 thread + i is kept (DropoutKeeps). `thread` counts within the
+// half of a warp that does the group; the halves may have different groups.
+__device__ __forceinline__ uint32_t KeptBits(const DropoutRows& rows, uint64_t token_key,
+                                             uint32_t group, int thread) {
+  const auto bits =
+      Philox(rows.key, token_key, uint64_t{group} * 16 + static_cast<unsigned>(thread));
+  uint32_t mine = 0;
+#pragma unroll
+  for (int draw = 0; draw < 8; ++draw) {
+    const uint32_t value = (bits[static_cast<size_t>(draw / 2)] >> (draw % 2 * 16)) & 0xFFFFu;
+    // Bit 16 half + lane: column 16 draw + lane.
+    const uint32_t kept = __ballot_sync(0xFFFFFFFFu, value >= rows.threshold ? 1 : 0);
+    if (thread / 2 == draw) mine = kept;
+  }
+  return mine >> (threadIdx.x / 16 % 2 * 16 + static_cast<unsigned>(thread % 2) * 8);
+}
+
+// The first `count` (at most 8) elements of p; zeros beyond.
+template <bool kWide, class T>
+__device__ __forceinline__ Floats<8> LoadUpTo(const T* p, int64_t count) {
+  Floats<8> x;
+  if constexpr (kWide) {
+    if (count > 0) x = LoadFloats<8>(p);
+  } else {
+    for (int i = 0; i < 8; ++i) {
+      if (i < count) x.at[i] = ToFloat(p[i]);
+    }
+  }
+  return x;
+}
+template <bool kWide, class T>
+__device__ __forceinline__ void StoreUpTo(const Floats<8>& x, int64_t count, T* p) {
+  if constexpr (kWide) {
+    if (count > 0) StoreFloats(x, p);
+  } else {
+    for (int i = 0; i < 8; ++i) {
+      if (i < count) p[i] = FromFloat<T>(x.at[i]);
+    }
+  }
+}
+
+// out = dropout(x) (+ residual, where it is not null).
+template <bool kWide, class X, class Out>
+__global__ void DropoutKernel(DropoutRows rows, const X* x, const Out* residual, Out* out) {
+  const int thread = static_cast<int>(threadIdx.x) % kThreadsPerGroup;
+  const auto stride = static_cast<uint32_t>(ItemStride() / kThreadsPerGroup);
+  const auto first = static_cast<uint32_t>(FirstItem() / kThreadsPerGroup);
+  uint32_t row = first / rows.groups, group = first % rows.groups;
+  const uint32_t row_step = stride / rows.groups, group_step = stride % rows.groups;
+  // Both halves of a warp stay until the first one has no item left.
+  for (uint64_t item = first; item - threadIdx.x / kThreadsPerGroup % 2 < rows.items;
+       item += stride) {
+    const int64_t column = int64_t{group} * kColumns + 8 * thread;
+    const int64_t count = item < rows.items ? rows.dim - column : 0;
+    const int64_t at = int64_t{row} * rows.dim + column;
+    Floats<8> y = LoadUpTo<kWide>(x + at, count), old;
+    if (residual != nullptr) old = LoadUpTo<kWide>(residual + at, count);
+    uint32_t kept = 0xFF;
+    if (rows.threshold > 0) {
+      const uint64_t token_key = item < rows.items ? rows.token_keys[row] : 0;
+      kept = KeptBits(rows, token_key, group, thread);
+    }
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      y.at[i] = ((kept >> i) & 1u) != 0 ? y.at[i] * rows.keep_scale : 0.0f;
+      if (residual != nullptr) y.at[i] += old.at[i];
+    }
+    StoreUpTo<kWide>(y, count, out + at);
+    row += row_step;
+    group += group_step;
+    if (group >= rows.groups) group -= rows.groups, ++row;
+  }
+}
+
+void Apply(Context& ctx, ConstView x, const DropoutSpec& spec, ConstView residual, View out) {
+  const int64_t groups = DivideUp(x.dim(1), kColumns), items = x.dim(0) * groups;
+  CHECK_LE(items, int64_t{1} << 31) << x.shape;
+  if (items == 0) return;
+  DropoutRows rows = {.key = spec.key,
+                      .token_keys = nullptr,
+                      .threshold = DropoutThreshold(spec.rate),
+                      .keep_scale = static_cast<float>(1 / (1 - static_cast<double>(spec.rate))),
+                      .items = static_cast<uint32_t>(items),
+                      .groups = static_cast<uint32_t>(groups),
+                      .dim = x.dim(1)};
+  const Uploaded<uint64_t> token_keys(
+      ctx, rows.threshold > 0 ? spec.token_keys : std::span<const uint64_t>());
+  rows.token_keys = token_keys.data();
+  const bool has_residual = residual.data != nullptr;
+  const bool wide =
+      HasRowsOfEight(x) && HasRowsOfEight(out) && (!has_residual || HasRowsOfEight(residual));
+  VisitGpuType(x.dtype, [&](auto in) {
+    VisitGpuType(out.dtype, [&](auto type) {
+      using In = decltype(in);
+      using Out = decltype(type);
+      Launch(ctx, GridFor(ctx, items * kThreadsPerGroup),
+             wide ? DropoutKernel<true, In, Out> : DropoutKernel<false, In, Out>, rows, x.As<In>(),
+             has_residual ? residual.As<Out>() : nullptr, out.As<Out>());
+    });
+  });
+}
+
+}  // namespace
+
+void Dropout(Context& ctx, ConstView x, const DropoutSpec& spec, View y) {
+  if (spec.rate > 0) return Apply(ctx, x, spec, {}, y);
+  ctx.memory().CopyWithin(x.data, x.bytes(), y.data);
+}
+
+void DropoutAdd(Context& ctx, ConstView x, const DropoutSpec& spec, ConstView residual, View out) {
+  Apply(ctx, x, spec, residual, out);
+}
+
+}  // namespace frond::cuda
