@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
 #include "core/ops/elementwise.h"
+#include "core/tensor/transfer.h"
 
 namespace frond {
 namespace {
@@ -12,24 +15,23 @@ namespace {
 // Elements that are reduced over the ranks at once.
 constexpr int64_t kBucketElements = int64_t{1} << 23;
 
-template <class T>
-int64_t FirstNonFinite(const T* x, int64_t n) {
-  return std::find_if(x, x + n, [](T value) { return !std::isfinite(value); }) - x;
-}
+// Elements that are searched for the first bad one at once, on the host.
+constexpr int64_t kSearchElements = int64_t{1} << 20;
 
-absl::Status NonFiniteError(const Param& param, ConstView grad) {
+absl::Status NonFiniteError(Context& ctx, const Param& param, ConstView grad) {
   const int64_t n = grad.num_elements();
-  const bool is_f64 = grad.dtype == DType::kF64;
-  const int64_t at =
-      is_f64 ? FirstNonFinite(grad.As<double>(), n) : FirstNonFinite(grad.As<float>(), n);
-  if (at == n) {
-    return absl::OutOfRangeError(
-        absl::StrCat("the norm of the gradient of ", param.name, " overflows"));
+  const ConstView flat = Reshape(grad, {n});
+  for (int64_t begin = 0; begin < n; begin += kSearchElements) {
+    const std::vector<double> x =
+        ToDoubles(ctx, Rows(flat, begin, std::min(n, begin + kSearchElements)));
+    const auto bad = std::find_if(x.begin(), x.end(), [](double v) { return !std::isfinite(v); });
+    if (bad == x.end()) continue;
+    return absl::OutOfRangeError(absl::StrCat("the gradient of ", param.name,
+                                              " is not finite: element ", begin + (bad - x.begin()),
+                                              " of ", grad.shape.ToString(), " is ", *bad));
   }
-  const double value = is_f64 ? grad.As<double>()[at] : double{grad.As<float>()[at]};
-  return absl::OutOfRangeError(absl::StrCat("the gradient of ", param.name,
-                                            " is not finite: element ", at, " of ",
-                                            grad.shape.ToString(), " is ", value));
+  return absl::OutOfRangeError(
+      absl::StrCat("the norm of the gradient of ", param.name, " overflows"));
 }
 
 }  // namespace
@@ -46,8 +48,12 @@ void SumOverRanks(Context& ctx, Communicator& data, View gradients) {
 
 absl::StatusOr<double> FiniteSumOfSquares(Context& ctx, const Param& param, ConstView gradient) {
   const double sum = SumOfSquares(ctx, gradient);
-  if (!std::isfinite(sum)) return NonFiniteError(param, gradient);
+  RETURN_IF_ERROR(CheckFiniteSum(ctx, param, gradient, sum));
   return sum;
+}
+
+absl::Status CheckFiniteSum(Context& ctx, const Param& param, ConstView gradient, double sum) {
+  return std::isfinite(sum) ? absl::OkStatus() : NonFiniteError(ctx, param, gradient);
 }
 
 }  // namespace frond

@@ -1,6 +1,7 @@
 #include "dist/keep_grads.h"
 
 #include <cmath>
+#include <vector>
 
 #include "core/base/check.h"
 #include "core/base/status_macros.h"
@@ -42,10 +43,13 @@ ConstView KeepGrads::Grad(const Param& param) const { return GradView(param); }
 
 absl::StatusOr<double> KeepGrads::Finish(Context& ctx, Communicator& data) {
   SumOverRanks(ctx, data, buffer_);
+  std::vector<ConstView> grads;
+  for (const auto& param : store_->params()) grads.push_back(Grad(*param));
+  const std::vector<double> sums = SumsOfSquares(ctx, grads);
   double squares = 0;
-  for (const auto& param : store_->params()) {
-    ASSIGN_OR_RETURN(const double sum, FiniteSumOfSquares(ctx, *param, Grad(*param)));
-    squares += sum;
+  for (size_t i = 0; i < sums.size(); ++i) {
+    RETURN_IF_ERROR(CheckFiniteSum(ctx, *store_->params()[i], grads[i], sums[i]));
+    squares += sums[i];
   }
   return std::sqrt(squares);
 }

@@ -28,6 +28,11 @@ double SumOfSquares(Context& ctx, ConstView x) {
   return Dispatch<cpu::SumOfSquares, cuda::SumOfSquares>(ctx, x);
 }
 
+std::vector<double> SumsOfSquares(Context& ctx, std::span<const ConstView> tensors) {
+  const ProfileScope scope(ctx.profiler(), "elementwise");
+  return Dispatch<cpu::SumsOfSquares, cuda::SumsOfSquares>(ctx, tensors);
+}
+
 bool AllFinite(Context& ctx, ConstView x) {
   const ProfileScope scope(ctx.profiler(), "elementwise");
   return Dispatch<cpu::AllFinite, cuda::AllFinite>(ctx, x);

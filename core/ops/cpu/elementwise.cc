@@ -156,6 +156,12 @@ double SumOfSquares(Context&, ConstView x) {
   return sum;
 }
 
+std::vector<double> SumsOfSquares(Context& ctx, std::span<const ConstView> tensors) {
+  std::vector<double> sums;
+  for (const ConstView& x : tensors) sums.push_back(SumOfSquares(ctx, x));
+  return sums;
+}
+
 bool AllFinite(Context&, ConstView x) {
   const int64_t n = x.num_elements();
   std::vector<uint8_t> bad(static_cast<size_t>((n + kBlock - 1) / kBlock));

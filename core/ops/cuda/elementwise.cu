@@ -87,21 +87,36 @@ void Scale(Context& ctx, float alpha, ConstView x, Write mode, View y) {
   });
 }
 
-// Sums what `kernel` leaves per block. The grid depends on the device and n alone.
-template <class T>
-double Reduce(Context& ctx, void (*kernel)(const T*, int64_t, double*), ConstView x) {
-  if (x.num_elements() == 0) return 0;
-  const Grid grid = GridFor(ctx, x.num_elements(), kSumThreads);
-  const auto blocks = static_cast<int64_t>(grid.blocks.x);
-  // f64 per block, then the total.
-  Tensor partial(ctx, {blocks + 1}, DType::kF64, MemoryKind::kWorkspace);
-  double* sums = partial.As<double>();
-  Launch(ctx, grid, kernel, x.As<T>(), x.num_elements(), sums);
-  Launch(ctx, {.blocks = dim3(1), .threads = dim3(kSumThreads)}, TotalKernel, sums,
-         static_cast<int>(blocks), sums + blocks);
-  double total = 0;
-  ctx.memory().CopyToHost(sums + blocks, sizeof(total), &total);
-  return total;
+// Sums what kernel_for(T{}), a kernel for elements of T, leaves per block of each tensor. A grid
+// depends on the device and the number of elements alone. The tensors are reduced in turn, so they
+// share the room for the blocks' sums, and the host waits once, for all totals.
+template <class KernelFor>
+std::vector<double> Reduce(Context& ctx, std::span<const ConstView> tensors, KernelFor kernel_for) {
+  std::vector<double> totals(tensors.size());
+  int64_t most = 0;
+  for (const ConstView& x : tensors) most = std::max(most, x.num_elements());
+  if (most == 0) return totals;
+  const auto room = static_cast<int64_t>(GridFor(ctx, most, kSumThreads).blocks.x);
+  const auto count = static_cast<int64_t>(tensors.size());
+  Tensor sums(ctx, {count + room}, DType::kF64, MemoryKind::kWorkspace);
+  double* total = sums.As<double>();
+  double* partial = total + count;
+  // Tensors without elements launch nothing.
+  FROND_CUDA_CHECK(cudaMemsetAsync(total, 0, tensors.size() * sizeof(double), StreamOf(ctx)));
+  for (const ConstView& x : tensors) {
+    const Grid grid = GridFor(ctx, x.num_elements(), kSumThreads);
+    if (grid.blocks.x > 0) {
+      VisitGpuType(x.dtype, [&](auto type) {
+        using T = decltype(type);
+        Launch(ctx, grid, kernel_for(type), x.As<T>(), x.num_elements(), partial);
+      });
+      Launch(ctx, {.blocks = dim3(1), .threads = dim3(kSumThreads)}, TotalKernel, partial,
+             static_cast<int>(grid.blocks.x), total);
+    }
+    ++total;
+  }
+  ctx.memory().CopyToHost(sums.As<double>(), tensors.size() * sizeof(double), totals.data());
+  return totals;
 }
 
 }  // namespace
@@ -124,22 +139,15 @@ void AddScaled(Context& ctx, double alpha, ConstView x, Write mode, View y) {
   Scale(ctx, static_cast<float>(alpha), x, mode, y);
 }
 
-double SumOfSquares(Context& ctx, ConstView x) {
-  double sum = 0;
-  VisitGpuType(x.dtype, [&](auto type) {
-    using T = decltype(type);
-    sum = Reduce<T>(ctx, SquaresKernel<T>, x);
-  });
-  return sum;
+double SumOfSquares(Context& ctx, ConstView x) { return SumsOfSquares(ctx, {&x, 1}).front(); }
+
+std::vector<double> SumsOfSquares(Context& ctx, std::span<const ConstView> tensors) {
+  return Reduce(ctx, tensors, [](auto type) { return SquaresKernel<decltype(type)>; });
 }
 
 bool AllFinite(Context& ctx, ConstView x) {
-  double count = 0;
-  VisitGpuType(x.dtype, [&](auto type) {
-    using T = decltype(type);
-    count = Reduce<T>(ctx, CountNonFiniteKernel<T>, x);
-  });
-  return count == 0;
+  const auto kernel = [](auto type) { return CountNonFiniteKernel<decltype(type)>; };
+  return Reduce(ctx, {&x, 1}, kernel).front() == 0;
 }
 
 }  // namespace frond::cuda

@@ -43,6 +43,17 @@ TEST_F(ElementwiseTest, EmptyTensors) {
   EXPECT_EQ(SumOfSquares(ctx_, x), 0.0);
 }
 
+TEST_F(ElementwiseTest, SumsOfSquaresAreThoseOfEachTensor) {
+  Tensor a(ctx_, {9001}, DType::kF32), none(ctx_, {0}, DType::kF32), b(ctx_, {13}, DType::kBF16);
+  Fill(ctx_, 0.3, a);
+  Fill(ctx_, std::numeric_limits<double>::infinity(), b);
+  const std::vector<ConstView> tensors = {a, none, b, a};
+  const std::vector<double> expected = {
+      SumOfSquares(ctx_, a), 0.0, std::numeric_limits<double>::infinity(), SumOfSquares(ctx_, a)};
+  EXPECT_EQ(SumsOfSquares(ctx_, tensors), expected);
+  EXPECT_TRUE(SumsOfSquares(ctx_, {}).empty());
+}
+
 // The vectorised conversion and BFloat16's own agree on every kind of value.
 TEST_F(ElementwiseTest, CastRoundsLikeBFloat16) {
   std::vector<float> values;
