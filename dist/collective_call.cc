@@ -39,6 +39,8 @@ std::string Describe(const CollectiveCall& call) {
       return absl::StrCat("AllGatherBytes of ", call.count, " bytes");
     case CallKind::kSplit:
       return "Split";
+    case CallKind::kStart:
+      return "the start of NCCL";
     case CallKind::kLeave:
       return "the end of the job";
   }

@@ -19,6 +19,7 @@ enum class CallKind : uint8_t {
   kBarrier,
   kAllGatherBytes,
   kSplit,
+  kStart,  // of NCCL
   kLeave,  // the end of the job
 };
 

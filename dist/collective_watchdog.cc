@@ -41,27 +41,11 @@ void PrintLine(const std::string& line) {
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
 }
 
-[[noreturn]] void PrintAndAbort(RankBoard* board, const std::string& line) {
-  if (board == nullptr || board->ClaimReport()) {
-    PrintLine(line);
-  } else {
-    std::this_thread::sleep_for(kOtherRanksPatience);  // the rank that prints ends this one
-  }
-  // The group's own end may wait for a thread that hangs.
-  std::thread([] {
-    std::this_thread::sleep_for(kEndPatience);
-    std::_Exit(1);
-  }).detach();
-  AbortWorld(1);
-}
-
 }  // namespace
 
 CollectiveWatchdog::CollectiveWatchdog(Options options) : options_(std::move(options)) {
   if (options_.end_job == nullptr) {
-    options_.end_job = [board = options_.board](const std::string& line) {
-      PrintAndAbort(board, line);
-    };
+    options_.end_job = [this](const std::string& line) { PrintAndAbort(line); };
   }
 }
 
@@ -95,27 +79,31 @@ int64_t CollectiveWatchdog::step() const {
 
 CollectiveWatchdog::Scope::Scope(CollectiveWatchdog& watchdog, const CollectiveCall& call,
                                  Awaited awaited)
-    : watchdog_(watchdog), id_(watchdog.Begin(call, std::move(awaited), nullptr)) {}
+    : watchdog_(watchdog), id_(watchdog.Begin({.call = call, .awaited = std::move(awaited)})) {}
 
 CollectiveWatchdog::Scope::~Scope() { watchdog_.End(id_); }
 
-void CollectiveWatchdog::WatchUntilDone(const CollectiveCall& call, Poll poll) {
-  Begin(call, nullptr, std::move(poll));
+void CollectiveWatchdog::WatchUntilDone(const void* owner, const CollectiveCall& call, Poll poll) {
+  Begin({.owner = owner, .call = call, .poll = std::move(poll)});
 }
 
-void CollectiveWatchdog::ForgetStarted() {
+void CollectiveWatchdog::CallAtEnd(const void* owner, std::function<void()> end) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  in_progress_.remove_if([](const InProgress& entry) { return entry.poll != nullptr; });
+  at_end_.emplace_back(owner, std::move(end));
 }
 
-uint64_t CollectiveWatchdog::Begin(const CollectiveCall& call, Awaited awaited, Poll poll) {
+void CollectiveWatchdog::Forget(const void* owner) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (options_.board != nullptr) options_.board->PostInside(call);
-  in_progress_.push_back({.id = next_id_,
-                          .call = call,
-                          .awaited = std::move(awaited),
-                          .poll = std::move(poll),
-                          .last_seen = NowSeconds()});
+  in_progress_.remove_if([&](const InProgress& entry) { return entry.owner == owner; });
+  std::erase_if(at_end_, [&](const auto& entry) { return entry.first == owner; });
+}
+
+uint64_t CollectiveWatchdog::Begin(InProgress entry) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (options_.board != nullptr) options_.board->PostInside(entry.call);
+  entry.id = next_id_;
+  entry.last_seen = NowSeconds();
+  in_progress_.push_back(std::move(entry));
   if (!thread_.joinable()) {
     // Signals are for the main thread.
     sigset_t all, before;
@@ -130,7 +118,16 @@ uint64_t CollectiveWatchdog::Begin(const CollectiveCall& call, Awaited awaited, 
 void CollectiveWatchdog::End(uint64_t id) {
   const std::lock_guard<std::mutex> lock(mutex_);
   in_progress_.remove_if([&](const InProgress& entry) { return entry.id == id; });
-  if (options_.board != nullptr) options_.board->PostOutside();
+  PostOldest();
+}
+
+void CollectiveWatchdog::PostOldest() {
+  if (options_.board == nullptr) return;
+  if (in_progress_.empty()) {
+    options_.board->PostOutside();
+  } else {
+    options_.board->PostInside(in_progress_.front().call);
+  }
 }
 
 double CollectiveWatchdog::Interval() const {
@@ -157,7 +154,7 @@ std::string CollectiveWatchdog::Look() {
       const absl::StatusOr<bool> done = entry->poll();
       if (done.ok() && *done) {
         entry = in_progress_.erase(entry);
-        if (in_progress_.empty() && options_.board != nullptr) options_.board->PostOutside();
+        PostOldest();
         continue;
       }
       if (!done.ok()) {
@@ -244,6 +241,24 @@ std::string CollectiveWatchdog::StateOf(int rank) const {
     absl::StrAppend(&text, ", process ", posted->process_id, " ", state.empty() ? "gone" : state);
   }
   return text;
+}
+
+void CollectiveWatchdog::PrintAndAbort(const std::string& line) {
+  if (options_.board == nullptr || options_.board->ClaimReport()) {
+    PrintLine(line);
+  } else {
+    std::this_thread::sleep_for(kOtherRanksPatience);  // the rank that prints ends this one
+  }
+  // What follows may wait for a thread or a device that hangs.
+  std::thread([] {
+    std::this_thread::sleep_for(kEndPatience);
+    std::_Exit(1);
+  }).detach();
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (const auto& [owner, end] : at_end_) end();
+  }
+  AbortWorld(1);
 }
 
 void CollectiveWatchdog::EndJob(const std::string& what) {

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -63,11 +64,12 @@ class CollectiveWatchdog {
     uint64_t id_;
   };
 
-  // A collective that was started and ends by itself; `poll` is called until it does.
-  void WatchUntilDone(const CollectiveCall& call, Poll poll);
-  // Returns when `poll` has been called for the last time for everything that was started, so that
-  // what it looks at may go. Gives up on what does not end.
-  void ForgetStarted();
+  // A collective of `owner` that was started and ends by itself; `poll` is called until it does.
+  void WatchUntilDone(const void* owner, const CollectiveCall& call, Poll poll);
+  // `end` is called once the line is printed, before the process ends: it makes a device stop.
+  void CallAtEnd(const void* owner, std::function<void()> end);
+  // Nothing that `owner` gave is called after this.
+  void Forget(const void* owner);
 
   // Ends the job with `what`, headed by this rank, its host and step. Of ranks of one machine that
   // say so at the same time one prints.
@@ -75,17 +77,20 @@ class CollectiveWatchdog {
 
  private:
   struct InProgress {
-    uint64_t id;
+    uint64_t id = 0;
+    const void* owner = nullptr;  // null: a Scope
     CollectiveCall call;
     Awaited awaited;
     Poll poll;
-    double last_seen;  // seconds of the clock at the last look, or at the begin
+    double last_seen = 0;  // seconds of the clock at the last look, or at the begin
     double waited = 0;
     bool reported = false;
   };
 
-  uint64_t Begin(const CollectiveCall& call, Awaited awaited, Poll poll);
+  uint64_t Begin(InProgress entry);
   void End(uint64_t id);
+  // On the board, after something has ended.
+  void PostOldest();
   void Run();
   // One look; returns what to end the job with, or nothing.
   std::string Look();
@@ -97,11 +102,13 @@ class CollectiveWatchdog {
   // "outside of collectives since Barrier in step 7, 12 s"; empty where nothing is known.
   std::string StateOf(int rank) const;
   double Interval() const;
+  [[noreturn]] void PrintAndAbort(const std::string& line);
 
   Options options_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::list<InProgress> in_progress_;
+  std::vector<std::pair<const void*, std::function<void()>>> at_end_;
   uint64_t next_id_ = 0;
   int64_t step_ = -1;
   double timeout_ = 0;

@@ -27,6 +27,7 @@
 #include "dist/collective_watchdog.h"
 #include "dist/rank_board.h"
 #include "dist/reduce_kernels.h"
+#include "dist/staged_communicator.h"
 #include "dist/world.h"
 
 namespace frond {
@@ -527,8 +528,8 @@ absl::StatusOr<std::unique_ptr<Communicator>> CreateWorldCommunicator(int& argc,
   if (provided < MPI_THREAD_FUNNELED) {
     return absl::FailedPreconditionError("this MPI does not allow threads beside its own");
   }
-  return std::unique_ptr<Communicator>(
-      std::make_unique<MpiCommunicator>(MPI_COMM_WORLD, std::make_shared<MpiWorld>()));
+  return std::unique_ptr<Communicator>(std::make_unique<StagedCommunicator>(
+      std::make_unique<MpiCommunicator>(MPI_COMM_WORLD, std::make_shared<MpiWorld>())));
 }
 
 void AbortWorld(int exit_code) {

@@ -64,12 +64,13 @@ TEST(CollectiveWatchdogTest, PollsWhatRunsByItself) {
   std::atomic<int> polls = 0;
   CollectiveWatchdog watchdog({.end_job = sink.EndJob()});
   watchdog.SetTimeout(0.2);
-  watchdog.WatchUntilDone(kReduce, [&]() -> absl::StatusOr<bool> { return ++polls == 3; });
+  watchdog.WatchUntilDone(&polls, kReduce, [&]() -> absl::StatusOr<bool> { return ++polls == 3; });
   std::this_thread::sleep_for(std::chrono::milliseconds(600));
   EXPECT_EQ(polls, 3);  // not after it has ended
   EXPECT_EQ(sink.lines, 0);
-  watchdog.WatchUntilDone(
-      kReduce, []() -> absl::StatusOr<bool> { return absl::InternalError("link is down"); });
+  watchdog.WatchUntilDone(&polls, kReduce, []() -> absl::StatusOr<bool> {
+    return absl::InternalError("link is down");
+  });
   EXPECT_EQ(sink.Line(),
             "frond: rank 0 of 1: AllReduce (sum) of 10 f32 failed: link is down; ending the job");
 }

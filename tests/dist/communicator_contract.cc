@@ -7,8 +7,10 @@
 #include <limits>
 
 #include "core/base/philox.h"
+#include "core/tensor/transfer.h"
 #include "dist/keep_grads.h"
 #include "dist/process_mesh.h"
+#include "tests/core/tensor/far_memory.h"
 
 namespace frond {
 namespace {
@@ -208,6 +210,39 @@ void CheckMesh(Communicator& world) {
   EXPECT_EQ(ProcessMesh::Create(world, 1, 2).status().message(),
             "mesh tensor=2: this version has no tensor parallelism; set 1");
   EXPECT_FALSE(ProcessMesh::Create(world, -1, 1).ok());
+}
+
+void CheckDeviceOperands(Communicator& world) {
+  Rank host;
+  FarMemory far_memory;
+  Context far(far_memory);
+  const auto same = [&](const Tensor& far_tensor, const Tensor& host_tensor) {
+    std::vector<char> bytes(host_tensor.bytes());
+    CopyToHost(far, far_tensor, bytes.data());
+    EXPECT_EQ(std::memcmp(bytes.data(), host_tensor.view().data, bytes.size()), 0)
+        << far_tensor.shape().ToString() << " on " << world.size();
+  };
+  // From nothing over one piece to several.
+  for (const int64_t n : {0, 5, 70001, (1 << 21) + 12345}) {
+    Tensor x = Drawn<float>(host.ctx, world.rank(), n),
+           all(host.ctx, {world.size() * n}, x.dtype());
+    Tensor far_x(far, {n}, x.dtype()), far_all(far, {world.size() * n}, x.dtype());
+    CopyFromHost(far, x.view().data, far_x);
+    world.AllGather(host.ctx, x, all).Wait();
+    world.AllGather(far, far_x, far_all).Wait();
+    same(far_all, all);
+    world.AllReduce(host.ctx, x, Reduce::kSum).Wait();
+    world.AllReduce(far, far_x, Reduce::kSum).Wait();
+    same(far_x, x);
+    world.ReduceScatter(host.ctx, all, x, Reduce::kMax).Wait();
+    world.ReduceScatter(far, far_all, far_x, Reduce::kMax).Wait();
+    same(far_x, x);
+    Tensor y = Drawn<float>(host.ctx, world.rank() + 7, n);
+    CopyFromHost(far, y.view().data, far_x);
+    world.Broadcast(host.ctx, y, world.size() - 1).Wait();
+    world.Broadcast(far, far_x, world.size() - 1).Wait();
+    same(far_x, y);
+  }
 }
 
 void CheckLargeCounts(Communicator& world) {

@@ -10,6 +10,8 @@ void CheckMovement(Communicator& world);  // gathers, broadcasts, bytes, barrier
 void CheckSplits(Communicator& world);
 void CheckKeepGrads(Communicator& world);
 void CheckMesh(Communicator& world);
+// Operands in a device's memory give the same bits as in the host's.
+void CheckDeviceOperands(Communicator& world);
 void CheckLargeCounts(Communicator& world);  // more than 2^31 bytes on every rank
 
 }  // namespace frond

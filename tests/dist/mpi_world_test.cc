@@ -81,6 +81,7 @@ int Main(int argc, char** argv) {
   Register("Reductions", CheckReductions, world);
   Register("Movement", CheckMovement, world);
   Register("Splits", CheckSplits, world);
+  Register("DeviceOperands", CheckDeviceOperands, world);
   Register("KeepGrads", CheckKeepGrads, world);
   Register("Mesh", CheckMesh, world);
   return RUN_ALL_TESTS();
