@@ -67,33 +67,39 @@ TEST(MatMulPlanTest, ColumnMajorProductEqualsTheRowMajorOne) {
   }
 }
 
-TEST(MatMulPlanTest, StridesFollowTheirOperands) {
-  ProductKey key;
-  key.m = 2, key.n = 3, key.k = 4;
-  key.a_stride = 10, key.b_stride = 20, key.d_stride = 30;
-  const ColumnMajorProduct product = ToColumnMajor(key);
-  EXPECT_EQ(product.left.stride, 20);
-  EXPECT_EQ(product.right.stride, 10);
-  EXPECT_EQ(product.result.stride, 30);
+TEST(MatMulPlanTest, NearSizesAreRoundedToTheSame) {
+  const auto rounded = [](int64_t size) {
+    ProductKey key;
+    key.m = key.n = key.k = size;
+    key.trans_a = Trans::kYes;
+    const ProductKey result = Rounded(key);
+    EXPECT_TRUE(result.m == result.n && result.n == result.k && result.trans_a == key.trans_a);
+    return result.m;
+  };
+  for (const int64_t size : {1, 2, 7, 8, 10, 12, 1024, 1280, 1536, 1792, 2048, 250112}) {
+    EXPECT_GE(rounded(size), size);
+    EXPECT_LT(rounded(size), size + (size + 3) / 4);
+    EXPECT_EQ(rounded(rounded(size)), rounded(size));
+  }
+  EXPECT_EQ(rounded(8192), 8192);
+  EXPECT_EQ(rounded(8193), 10240);
+  EXPECT_EQ(rounded(10240), 10240);
 }
 
 TEST(MatMulPlanTest, EveryFieldOfAKeyCounts) {
-  std::vector<ProductKey> keys(16);
+  std::vector<ProductKey> keys(13);
   keys[1].m = 7;
   keys[2].n = 7;
   keys[3].k = 7;
-  keys[4].a_stride = 7;
-  keys[5].b_stride = 7;
-  keys[6].d_stride = 7;
-  keys[7].count = 3;
-  keys[8].operand = DType::kBF16;
-  keys[9].result = DType::kBF16;
-  keys[10].trans_a = Trans::kYes;
-  keys[11].trans_b = Trans::kYes;
-  keys[12].mode = Write::kAccumulate;
-  keys[13].a_alignment = 4;
-  keys[14].b_alignment = 4;
-  keys[15].d_alignment = 4;
+  keys[4].operand = DType::kBF16;
+  keys[5].result = DType::kBF16;
+  keys[6].trans_a = Trans::kYes;
+  keys[7].trans_b = Trans::kYes;
+  keys[8].mode = Write::kAccumulate;
+  keys[9].a_alignment = 4;
+  keys[10].b_alignment = 4;
+  keys[11].c_alignment = 4;
+  keys[12].d_alignment = 4;
   for (size_t i = 0; i < keys.size(); ++i) {
     for (size_t j = 0; j < keys.size(); ++j) EXPECT_EQ(keys[i] == keys[j], i == j) << i << " " << j;
   }

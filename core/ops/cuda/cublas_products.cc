@@ -1,8 +1,10 @@
 #include "core/ops/cuda/cublas_products.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/base/check.h"
+#include "core/base/hash.h"
 #include "core/ops/cuda/compare.h"
 #include "core/tensor/cuda/runtime.h"
 
@@ -10,6 +12,7 @@ namespace frond::cuda {
 namespace {
 
 constexpr size_t kMaxPlans = 4096;
+constexpr size_t kMaxChoices = 4096;
 // Per multiprocessor: 66 MiB on an H100, for which NVIDIA advises 32 or more.
 constexpr int64_t kWorkspaceBytes = int64_t{512} << 10;
 // How many algorithms are tried, and how often each one runs behind its first time.
@@ -46,8 +49,8 @@ void SetPreference(cublasLtMatmulPreference_t preference,
 // in f32 and in a fixed order. In large products it would only cost accuracy and time.
 uint32_t ReductionSchemes(const ProductKey& key) {
   constexpr int64_t kManyElements = int64_t{128} * 256 * 132;  // a tile per multiprocessor
-  return key.count * key.m * key.n >= kManyElements ? CUBLASLT_REDUCTION_SCHEME_NONE
-                                                    : CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
+  return key.m * key.n >= kManyElements ? CUBLASLT_REDUCTION_SCHEME_NONE
+                                        : CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
 }
 
 // Times work on a stream.
@@ -80,23 +83,17 @@ class StreamTimer {
 
 }  // namespace
 
-CublasProducts::CublasProducts() : plans_(kMaxPlans) { FROND_BLAS_CHECK(cublasLtCreate(&handle_)); }
+CublasProducts::CublasProducts() : choices_(kMaxChoices), plans_(kMaxPlans) {
+  FROND_BLAS_CHECK(cublasLtCreate(&handle_));
+}
 
 CublasProducts::~CublasProducts() { FROND_BLAS_CHECK(cublasLtDestroy(handle_)); }
 
-CublasProducts::Layout CublasProducts::MakeLayout(const ColumnMajor& matrix, DType dtype,
-                                                  int32_t count) {
+CublasProducts::Layout CublasProducts::MakeLayout(const ColumnMajor& matrix, DType dtype) {
   cublasLtMatrixLayout_t layout = nullptr;
   FROND_BLAS_CHECK(
       cublasLtMatrixLayoutCreate(&layout, CudaType(dtype), static_cast<uint64_t>(matrix.rows),
                                  static_cast<uint64_t>(matrix.columns), matrix.leading));
-  if (count > 1) {
-    FROND_BLAS_CHECK(cublasLtMatrixLayoutSetAttribute(layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT,
-                                                      &count, sizeof(count)));
-    FROND_BLAS_CHECK(cublasLtMatrixLayoutSetAttribute(layout,
-                                                      CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET,
-                                                      &matrix.stride, sizeof(matrix.stride)));
-  }
   return Layout(layout);
 }
 
@@ -137,19 +134,35 @@ void CublasProducts::Execute(Context& ctx, const ProductKey& key, const ProductO
                                   workspace_.view().data, workspace_.bytes(), StreamOf(ctx)));
 }
 
+bool CublasProducts::ChoiceKey::operator==(const ChoiceKey& other) const {
+  return rounded == other.rounded && std::memcmp(&first, &other.first, sizeof(first)) == 0;
+}
+
+size_t CublasProducts::ChoiceKeyHash::operator()(const ChoiceKey& key) const {
+  const uint64_t first = Hash64({reinterpret_cast<const char*>(&key.first), sizeof(key.first)});
+  return ProductKeyHash()(key.rounded) ^ first;
+}
+
+bool CublasProducts::IsUsable(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm) const {
+  cublasLtMatmulHeuristicResult_t result = {};
+  const cublasStatus_t status =
+      cublasLtMatmulAlgoCheck(handle_, plan.description.get(), plan.left.get(), plan.right.get(),
+                              plan.result.get(), plan.result.get(), &algorithm, &result);
+  return status == CUBLAS_STATUS_SUCCESS && result.workspaceSize <= workspace_.bytes();
+}
+
 int CublasProducts::Measure(Context& ctx, const ProductKey& key, const ProductOperands& operands,
                             Plan& plan, const Candidates& candidates) {
   const bool adds = key.mode == Write::kAccumulate;
   // A result that is only assigned is first made in its own place; one that is added to must not
   // be.
   if (key.result_bytes() * (adds ? 2 : 1) > kMaxScratchBytes) return 0;
-  const Shape shape = {key.count * key.m * key.n};
-  const bool dense = key.count == 1 || key.d_stride == key.m * key.n;
-  CHECK(dense) << "the results of products in one call lie one behind the other";
+  const Shape shape = {key.m * key.n};
   Tensor first, other(ctx, shape, key.result, MemoryKind::kWorkspace);
   if (adds) first = Tensor(ctx, shape, key.result, MemoryKind::kWorkspace);
   const View first_result = adds ? first.view() : View{operands.d, shape, key.result};
 
+  ++num_measured_;
   StreamTimer timer(StreamOf(ctx));
   std::vector<MeasuredAlgorithm> measured;
   for (const cublasLtMatmulHeuristicResult_t& candidate : candidates) {
@@ -186,13 +199,18 @@ CublasProducts::Plan CublasProducts::MakePlan(Context& ctx, const ProductKey& ke
                                                   sizeof(left)));
   FROND_BLAS_CHECK(cublasLtMatmulDescSetAttribute(description, CUBLASLT_MATMUL_DESC_TRANSB, &right,
                                                   sizeof(right)));
-  plan.left = MakeLayout(product.left, key.operand, key.count);
-  plan.right = MakeLayout(product.right, key.operand, key.count);
-  plan.result = MakeLayout(product.result, key.result, key.count);
+  plan.left = MakeLayout(product.left, key.operand);
+  plan.right = MakeLayout(product.right, key.operand);
+  plan.result = MakeLayout(product.result, key.result);
 
   const Candidates candidates = Propose(key, plan);
-  const int best = candidates.size() == 1 ? 0 : Measure(ctx, key, operands, plan, candidates);
-  plan.algorithm = candidates[static_cast<size_t>(best)].algo;
+  const auto measure = [&] {
+    const int best = candidates.size() == 1 ? 0 : Measure(ctx, key, operands, plan, candidates);
+    return candidates[static_cast<size_t>(best)].algo;
+  };
+  const cublasLtMatmulAlgo_t& first = candidates.front().algo;
+  const cublasLtMatmulAlgo_t choice = choices_.FindOrMake({Rounded(key), first}, measure);
+  plan.algorithm = IsUsable(plan, choice) ? choice : first;
   ++num_plans_;
   return plan;
 }

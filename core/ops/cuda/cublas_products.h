@@ -1,8 +1,9 @@
 // The cuBLASLt handle, workspace and chosen algorithms of a context.
 //
-// cuBLASLt proposes algorithms for a product; the first use of each product times some of them on
-// its own operands, and the choice is kept. Results repeat from run to run: no algorithm adds in an
-// order that varies, and all that are considered give the same bits (see ChooseAlgorithm).
+// cuBLASLt proposes algorithms for a product; the first use of a kind of product times some of them
+// on its own operands, and the choice is kept for all products of about its sizes. Results repeat
+// from run to run: no algorithm adds in an order that varies, and all that are considered give the
+// same bits (see ChooseAlgorithm).
 #pragma once
 
 #include <cublasLt.h>
@@ -32,10 +33,11 @@ class CublasProducts : public BackendState {
   CublasProducts(const CublasProducts&) = delete;
   CublasProducts& operator=(const CublasProducts&) = delete;
 
-  // Enqueues the product. Neither m, n, k nor count is 0. The alignments of `key` are filled in.
+  // Enqueues the product. None of m, n and k is 0. The alignments of `key` are filled in.
   void Run(Context& ctx, ProductKey key, const ProductOperands& operands);
 
   int64_t num_plans() const { return num_plans_; }
+  int64_t num_measured() const { return num_measured_; }
 
  private:
   template <auto kDestroy>
@@ -54,6 +56,16 @@ class CublasProducts : public BackendState {
     Layout left, right, result;
     cublasLtMatmulAlgo_t algorithm = {};
   };
+  // What a measurement holds for: products of about these sizes with this first proposal, so that
+  // what it chose gives the first proposal's bits for them too.
+  struct ChoiceKey {
+    ProductKey rounded;
+    cublasLtMatmulAlgo_t first;
+    bool operator==(const ChoiceKey& other) const;
+  };
+  struct ChoiceKeyHash {
+    size_t operator()(const ChoiceKey& key) const;
+  };
   using Candidates = std::vector<cublasLtMatmulHeuristicResult_t>;
 
   Plan MakePlan(Context& ctx, const ProductKey& key, const ProductOperands& operands);
@@ -62,11 +74,13 @@ class CublasProducts : public BackendState {
               const Candidates& candidates);
   void Execute(Context& ctx, const ProductKey& key, const ProductOperands& operands,
                const Plan& plan);
-  static Layout MakeLayout(const ColumnMajor& matrix, DType dtype, int32_t count);
+  bool IsUsable(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm) const;
+  static Layout MakeLayout(const ColumnMajor& matrix, DType dtype);
 
   cublasLtHandle_t handle_ = nullptr;
   Tensor workspace_;
-  int64_t num_plans_ = 0;
+  int64_t num_plans_ = 0, num_measured_ = 0;
+  LruCache<ChoiceKey, cublasLtMatmulAlgo_t, ChoiceKeyHash> choices_;
   LruCache<ProductKey, Plan, ProductKeyHash> plans_;
 };
 

@@ -119,6 +119,9 @@ double MeasureMatMulPeak(Context& ctx, DType dtype) {
   return 2.0 * edge * edge * edge / best * 1e-9;
 }
 
-int64_t NumMatMulPlans(Context& ctx) { return ctx.Backend<CublasProducts>().num_plans(); }
+MatMulPlanCounts CountMatMulPlans(Context& ctx) {
+  const auto& products = ctx.Backend<CublasProducts>();
+  return {.plans = products.num_plans(), .measured = products.num_measured()};
+}
 
 }  // namespace frond::cuda

@@ -16,7 +16,11 @@ void MatMulPacked(Context& ctx, ConstView a, const PackedWeight& weight, Trans t
                   View c);
 double MeasureMatMulPeak(Context& ctx, DType dtype);
 
-// How often algorithms were chosen in this context: once per kind and shape of product.
-int64_t NumMatMulPlans(Context& ctx);
+// What choosing algorithms has cost in this context.
+struct MatMulPlanCounts {
+  int64_t plans = 0;     // products of one kind, shape and alignment
+  int64_t measured = 0;  // of them, those that measured algorithms instead of taking a known choice
+};
+MatMulPlanCounts CountMatMulPlans(Context& ctx);
 
 }  // namespace frond::cuda

@@ -9,8 +9,14 @@ namespace frond::cuda {
 namespace {
 
 // The transpose of a stored row-major [rows, columns] matrix.
-ColumnMajor Transposed(int64_t rows, int64_t columns, int64_t stride) {
-  return {.rows = columns, .columns = rows, .leading = columns, .stride = stride};
+ColumnMajor Transposed(int64_t rows, int64_t columns) {
+  return {.rows = columns, .columns = rows, .leading = columns};
+}
+
+int64_t RoundedSize(int64_t size) {
+  int64_t step = 1;
+  while (8 * step < size) step *= 2;
+  return (size + step - 1) / step * step;
 }
 
 }  // namespace
@@ -22,13 +28,21 @@ uint8_t AlignmentOf(const void* address) {
   return static_cast<uint8_t>(bits & (~bits + 1));
 }
 
+ProductKey Rounded(const ProductKey& key) {
+  ProductKey rounded = key;
+  rounded.m = RoundedSize(key.m);
+  rounded.n = RoundedSize(key.n);
+  rounded.k = RoundedSize(key.k);
+  return rounded;
+}
+
 ColumnMajorProduct ToColumnMajor(const ProductKey& key) {
   const bool across_a = key.trans_a == Trans::kYes, across_b = key.trans_b == Trans::kYes;
   return {.trans_left = key.trans_b,
           .trans_right = key.trans_a,
-          .left = Transposed(across_b ? key.n : key.k, across_b ? key.k : key.n, key.b_stride),
-          .right = Transposed(across_a ? key.k : key.m, across_a ? key.m : key.k, key.a_stride),
-          .result = Transposed(key.m, key.n, key.d_stride)};
+          .left = Transposed(across_b ? key.n : key.k, across_b ? key.k : key.n),
+          .right = Transposed(across_a ? key.k : key.m, across_a ? key.m : key.k),
+          .result = Transposed(key.m, key.n)};
 }
 
 int ChooseAlgorithm(std::span<const MeasuredAlgorithm> measured) {

@@ -11,25 +11,22 @@
 
 namespace frond::cuda {
 
-// `count` products d = op(a) op(b) (+ c) of row-major matrices: op(a) [m, k], op(b) [k, n], c and d
-// [m, n]. Compared and hashed as bytes, so it has no padding.
+// d = op(a) op(b) (+ c) of row-major matrices: op(a) [m, k], op(b) [k, n], c and d [m, n]. Compared
+// and hashed as bytes, so it has no padding.
 struct ProductKey {
   int64_t m = 0, n = 0, k = 0;
-  // Elements from one product's operand to the next one's; 0 where all share it.
-  int64_t a_stride = 0, b_stride = 0, d_stride = 0;
-  int32_t count = 1;
   DType operand = DType::kF32, result = DType::kF32;
   Trans trans_a = Trans::kNo, trans_b = Trans::kNo;
   Write mode = Write::kAssign;  // kAccumulate: c is added
   // The largest powers of two, up to 16, that divide the addresses.
   uint8_t a_alignment = 16, b_alignment = 16, c_alignment = 16, d_alignment = 16;
-  uint8_t unused[3] = {};
+  uint8_t unused[7] = {};
 
   absl::string_view bytes() const { return {reinterpret_cast<const char*>(this), sizeof(*this)}; }
   bool operator==(const ProductKey& other) const { return bytes() == other.bytes(); }
-  int64_t result_bytes() const { return count * m * n * static_cast<int64_t>(DTypeSize(result)); }
+  int64_t result_bytes() const { return m * n * static_cast<int64_t>(DTypeSize(result)); }
 };
-static_assert(sizeof(ProductKey) == 64);
+static_assert(sizeof(ProductKey) == 40);
 
 struct ProductKeyHash {
   size_t operator()(const ProductKey& key) const;
@@ -37,11 +34,14 @@ struct ProductKeyHash {
 
 uint8_t AlignmentOf(const void* address);
 
+// The key with its sizes rounded up to quarters of a power of two. Token counts differ from step to
+// step; products whose rounded keys agree may share what was measured.
+ProductKey Rounded(const ProductKey& key);
+
 // A stored column-major matrix.
 struct ColumnMajor {
   int64_t rows, columns;
   int64_t leading;  // elements from one column to the next
-  int64_t stride;   // elements from one product's to the next one's
 };
 
 // The product in cuBLAS's terms: result = op(left) op(right), all column-major. A row-major matrix

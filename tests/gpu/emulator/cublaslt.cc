@@ -18,12 +18,6 @@ constexpr uint64_t kSplit = 3;
 enum AlgorithmWord { kId, kAlignment };
 constexpr size_t kSplitWorkspace = 1 << 20;
 
-bool IsNegative(const void* value) {
-  int64_t stride;
-  std::memcpy(&stride, value, sizeof(stride));
-  return stride < 0;
-}
-
 template <class T>
 cublasStatus_t Read(const void* value, size_t bytes, T& target) {
   if (value == nullptr || bytes != sizeof(T)) return CUBLAS_STATUS_INVALID_VALUE;
@@ -44,20 +38,19 @@ Extents ExtentsOf(const FrondEmulatedProduct& product, const FrondEmulatedLayout
   const bool fits = k == k_of_b && c.rows == m && c.columns == n && d.rows == m && d.columns == n;
   const bool types = a.type == b.type && c.type == d.type &&
                      (c.type == a.type || (a.type == CUDA_R_16BF && c.type == CUDA_R_32F));
-  const bool counts = a.count == d.count && b.count == d.count && c.count == d.count;
-  if (!fits || !types || !counts) return {};
+  if (!fits || !types) return {};
   return {static_cast<int64_t>(m), static_cast<int64_t>(n), static_cast<int64_t>(k)};
 }
 
 size_t ElementSize(cudaDataType_t type) { return type == CUDA_R_16BF ? 2 : 4; }
 
-// The matrix of product `i` as densely stored f32, still column-major.
-std::vector<float> Load(const void* data, const FrondEmulatedLayout& layout, int32_t i) {
+// The matrix as densely stored f32, still column-major.
+std::vector<float> Load(const void* data, const FrondEmulatedLayout& layout) {
   const auto rows = static_cast<int64_t>(layout.rows);
   const auto columns = static_cast<int64_t>(layout.columns);
   std::vector<float> values(static_cast<size_t>(rows * columns));
   for (int64_t column = 0; column < columns; ++column) {
-    const int64_t at = i * layout.stride + column * layout.leading;
+    const int64_t at = column * layout.leading;
     float* target = values.data() + column * rows;
     if (layout.type == CUDA_R_32F) {
       std::copy_n(static_cast<const float*>(data) + at, rows, target);
@@ -69,11 +62,10 @@ std::vector<float> Load(const void* data, const FrondEmulatedLayout& layout, int
   return values;
 }
 
-void Store(const std::vector<float>& values, const FrondEmulatedLayout& layout, int32_t i,
-           void* data) {
+void Store(const std::vector<float>& values, const FrondEmulatedLayout& layout, void* data) {
   const auto rows = static_cast<int64_t>(layout.rows);
   for (int64_t column = 0; column < static_cast<int64_t>(layout.columns); ++column) {
-    const int64_t at = i * layout.stride + column * layout.leading;
+    const int64_t at = column * layout.leading;
     const float* source = values.data() + column * rows;
     if (layout.type == CUDA_R_32F) {
       std::copy_n(source, rows, static_cast<float*>(data) + at);
@@ -125,13 +117,6 @@ cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* layout, cudaDa
 cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) {
   delete layout;
   return CUBLAS_STATUS_SUCCESS;
-}
-cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout,
-                                                cublasLtMatrixLayoutAttribute_t attribute,
-                                                const void* value, size_t bytes) {
-  if (attribute == CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT) return Read(value, bytes, layout->count);
-  if (bytes == sizeof(int64_t) && IsNegative(value)) return CUBLAS_STATUS_NOT_SUPPORTED;
-  return Read(value, bytes, layout->stride);
 }
 
 cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* description, cublasComputeType_t,
@@ -196,6 +181,20 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
   return CUBLAS_STATUS_SUCCESS;
 }
 
+cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t, cublasLtMatmulDesc_t description,
+                                       cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
+                                       cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
+                                       const cublasLtMatmulAlgo_t* algo,
+                                       cublasLtMatmulHeuristicResult_t* result) {
+  const bool split = algo->data[kId] == kSplit;
+  const Extents extents = ExtentsOf(*description, *a, *b, *c, *d);
+  if (extents.m == 0 || (split && extents.k < 2)) return CUBLAS_STATUS_NOT_SUPPORTED;
+  *result = {};
+  result->algo = *algo;
+  result->workspaceSize = split ? kSplitWorkspace : 0;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
 cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description, const void* alpha,
                               const void* a, cublasLtMatrixLayout_t a_layout, const void* b,
                               cublasLtMatrixLayout_t b_layout, const void* beta, const void* c,
@@ -216,20 +215,18 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
     return CUBLAS_STATUS_INVALID_VALUE;
   }
   const float scale = *static_cast<const float*>(alpha), keep = *static_cast<const float*>(beta);
-  for (int32_t i = 0; i < d_layout->count; ++i) {
-    const Matrices matrices = {Load(a, *a_layout, i), Load(b, *b_layout, i), *description, extents};
-    const int64_t half = split ? extents.k / 2 : extents.k;
-    std::vector<float> result = Multiply(matrices, 0, half);
-    if (split) {
-      const std::vector<float> rest = Multiply(matrices, half, extents.k);
-      for (size_t j = 0; j < result.size(); ++j) result[j] += rest[j];
-    }
-    for (float& value : result) value *= scale;
-    if (keep != 0) {
-      const std::vector<float> old = Load(c, *c_layout, i);
-      for (size_t j = 0; j < result.size(); ++j) result[j] += keep * old[j];
-    }
-    Store(result, *d_layout, i, d);
+  const Matrices matrices = {Load(a, *a_layout), Load(b, *b_layout), *description, extents};
+  const int64_t half = split ? extents.k / 2 : extents.k;
+  std::vector<float> result = Multiply(matrices, 0, half);
+  if (split) {
+    const std::vector<float> rest = Multiply(matrices, half, extents.k);
+    for (size_t j = 0; j < result.size(); ++j) result[j] += rest[j];
   }
+  for (float& value : result) value *= scale;
+  if (keep != 0) {
+    const std::vector<float> old = Load(c, *c_layout);
+    for (size_t j = 0; j < result.size(); ++j) result[j] += keep * old[j];
+  }
+  Store(result, *d_layout, d);
   return CUBLAS_STATUS_SUCCESS;
 }
