@@ -12,11 +12,11 @@ const PackedWeight* Param::Pack(Trans trans) const {
 void ParamStore::PrepareCompute(Context& ctx, bool for_training) {
   if (compute_ == DType::kF64) return;  // products in f64 read the masters
   const bool plain = UsesPlainWeights(ctx);
-  if (plain && compute_ == master_dtype()) return;
   for (const auto& param : params_) {
     const ParamUse use = param->spec.use;
     if (use != ParamUse::kMatrix && use != ParamUse::kEmbeddingAndMatrix) continue;
     CHECK(!param->value.empty()) << param->name << " has no memory yet";
+    if (plain && param->value.dtype() == compute_) continue;  // products read the master
     PackWeight(ctx, param->value, Trans::kYes, compute_, param->forward);
     if (for_training && !plain) {
       PackWeight(ctx, param->value, Trans::kNo, compute_, param->backward);
