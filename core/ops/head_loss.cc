@@ -5,8 +5,11 @@
 #include "core/ops/cpu/elementwise.h"
 #include "core/ops/cpu/matmul.h"
 #include "core/ops/cpu/softmax_loss.h"
+#include "core/ops/cuda/elementwise.h"
 #include "core/ops/cuda/matmul.h"
+#include "core/ops/cuda/softmax_loss.h"
 #include "core/ops/dispatch.h"
+#include "core/ops/head_loss_plan.h"
 
 namespace frond {
 namespace {
@@ -14,8 +17,6 @@ namespace {
 double ProductFlops(ConstView hidden, ConstView logits) {
   return 2.0 * static_cast<double>(hidden.num_elements()) * static_cast<double>(logits.dim(1));
 }
-
-DType LogitsDType(DType compute) { return compute == DType::kF64 ? DType::kF64 : DType::kF32; }
 
 // The head's weight in the forms the products take.
 class HeadOperand {
@@ -26,7 +27,7 @@ class HeadOperand {
         weight.forward == nullptr || (with_backward && weight.backward == nullptr);
     if (!needs_plain || plain_.dtype == compute) return;
     cast_ = Tensor(ctx, plain_.shape, compute, MemoryKind::kWorkspace);
-    Dispatch<cpu::Cast>(ctx, plain_, cast_.view());
+    Dispatch<cpu::Cast, cuda::Cast>(ctx, plain_, cast_.view());
     plain_ = cast_;
   }
 
@@ -71,43 +72,6 @@ void CheckShapes(ConstView hidden, const HeadWeight& weight, const HeadLossSpec&
   }
 }
 
-// Chunks of rows. The products of the gradient read or write the whole weight once a chunk, so
-// their chunks are as tall as memory allows; f32 logits behind a narrower gradient need not be.
-struct RowPlan {
-  int64_t logits_capacity, gradient_capacity;  // rows of memory
-  int64_t logits, gradient;                    // rows of one chunk
-};
-
-// Rows of one chunk: as many as fit, evened out over the chunks.
-int64_t ChunkRows(int64_t rows, int64_t capacity) {
-  const int64_t chunks = (rows + capacity - 1) / capacity;
-  return (rows + chunks - 1) / chunks;
-}
-
-// Rows of memory: no more than needed, but in steps, since the allocator reuses blocks by size and
-// the number of target tokens changes from batch to batch.
-int64_t Capacity(int64_t rows, int64_t row_bytes, int64_t max_bytes) {
-  constexpr int64_t kStep = 64;
-  const int64_t fitting = std::max<int64_t>(1, max_bytes / std::max<int64_t>(row_bytes, 1));
-  return std::min(fitting, (rows + kStep - 1) / kStep * kStep);
-}
-
-RowPlan PlanRows(int64_t rows, int64_t vocabulary, DType compute, bool narrow, int64_t max_bytes) {
-  const auto wide_bytes = vocabulary * static_cast<int64_t>(DTypeSize(LogitsDType(compute)));
-  const auto narrow_bytes = vocabulary * static_cast<int64_t>(DTypeSize(compute));
-  RowPlan plan;
-  if (narrow) {
-    plan.logits_capacity = Capacity(rows, wide_bytes, max_bytes / 4);
-    plan.gradient_capacity = Capacity(rows, narrow_bytes, max_bytes - max_bytes / 4);
-    plan.gradient = ChunkRows(rows, plan.gradient_capacity);
-    plan.logits = ChunkRows(plan.gradient, plan.logits_capacity);
-  } else {
-    plan.logits_capacity = plan.gradient_capacity = Capacity(rows, wide_bytes, max_bytes);
-    plan.logits = plan.gradient = ChunkRows(rows, plan.logits_capacity);
-  }
-  return plan;
-}
-
 View RowsIfAny(View v, int64_t begin, int64_t end) {
   return v.data == nullptr ? v : Rows(v, begin, end);
 }
@@ -115,7 +79,7 @@ View RowsIfAny(View v, int64_t begin, int64_t end) {
 // The operands of a range of rows; the gradients are empty where not wanted.
 struct HeadRows {
   ConstView hidden;
-  cpu::SoftmaxLossRows loss;
+  SoftmaxLossRows loss;
   View nll, log_z, dlogits, dhidden;
 
   HeadRows Range(int64_t begin, int64_t end) const {
@@ -138,7 +102,8 @@ void RunLoss(Context& ctx, const HeadOperand& operand, const HeadRows& rows, Vie
     operand.Forward(ctx, rows.hidden, logits);
   }
   const ProfileScope scope(ctx.profiler(), "head_loss.softmax");
-  Dispatch<cpu::SoftmaxLoss>(ctx, logits, rows.loss, rows.nll, rows.log_z, rows.dlogits);
+  Dispatch<cpu::SoftmaxLoss, cuda::SoftmaxLoss>(ctx, logits, rows.loss, rows.nll, rows.log_z,
+                                                rows.dlogits);
 }
 
 void RunGradient(Context& ctx, const HeadOperand& operand, const HeadRows& rows, View dweight) {
@@ -171,16 +136,20 @@ void HeadLoss(Context& ctx, ConstView hidden, const HeadWeight& weight,
   if (rows == 0) return;
 
   const bool with_gradient = dhidden.data != nullptr || dweight.data != nullptr;
-  const bool narrow = with_gradient && compute == DType::kBF16;
-  const RowPlan plan = PlanRows(rows, vocabulary, compute, narrow, spec.max_logits_bytes);
+  const HeadLossPlan plan = PlanHeadLoss({.rows = rows,
+                                          .vocabulary = vocabulary,
+                                          .compute = compute,
+                                          .with_gradient = with_gradient,
+                                          .max_bytes = spec.max_logits_bytes,
+                                          .device = ctx.device()});
   const HeadOperand operand(ctx, weight, compute, dhidden.data != nullptr);
   Tensor logits(ctx, {plan.logits_capacity, vocabulary}, wide, MemoryKind::kWorkspace);
   Tensor narrow_logits;
-  if (narrow) {
+  if (plan.narrow) {
     narrow_logits =
         Tensor(ctx, {plan.gradient_capacity, vocabulary}, compute, MemoryKind::kWorkspace);
   }
-  const View dlogits = narrow ? narrow_logits.view() : with_gradient ? logits.view() : View{};
+  const View dlogits = plan.narrow ? narrow_logits.view() : with_gradient ? logits.view() : View{};
 
   const HeadRows all = {.hidden = hidden,
                         .loss = {.targets = targets,
@@ -211,7 +180,8 @@ void HeadLogits(Context& ctx, ConstView hidden, const HeadWeight& weight, double
   const ProfileScope scope(ctx.profiler(), "head_loss.logits", ProductFlops(hidden, logits));
   HeadOperand(ctx, weight, hidden.dtype, /*with_backward=*/false).Forward(ctx, hidden, logits);
   if (hidden_scale != 1) {
-    Dispatch<cpu::AddScaled>(ctx, hidden_scale, ConstView(logits), Write::kAssign, logits);
+    Dispatch<cpu::AddScaled, cuda::AddScaled>(ctx, hidden_scale, ConstView(logits), Write::kAssign,
+                                              logits);
   }
 }
 

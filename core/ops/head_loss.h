@@ -32,7 +32,8 @@ struct HeadWeight {
 // Where `dhidden` [T, d] (assigned) and `dweight` [V, d] f32/f64 (accumulated) are not empty, the
 // loss's gradients are computed in the same pass; the gradient of the logits is token_weights[t]
 // ((1 + 2 z_loss log Z_t) softmax - onehot(target)). `token_weights` [T] f64: already divided by
-// the global normaliser; a weight of 0 takes a token out.
+// the global normaliser; a weight of 0 takes a token out. Sums over languages or datasets are made
+// of nll and log_z after one copy of them to the host: they are 8 bytes a token.
 void HeadLoss(Context& ctx, ConstView hidden, const HeadWeight& weight,
               std::span<const int32_t> targets, std::span<const double> token_weights,
               const HeadLossSpec& spec, View nll, View log_z, View dhidden, View dweight);

@@ -3,6 +3,7 @@
 
 #include "core/base/philox.h"
 #include "core/ops/head_loss.h"
+#include "core/tensor/transfer.h"
 #include "tests/core/ops/op_cases.h"
 #include "tests/core/ops/reference/head_loss.h"
 
@@ -46,11 +47,11 @@ void Run(Context& ctx, const Head& head, const Tokens& tokens, const Views& in, 
            din.empty() ? View{} : din[0], din.empty() ? View{} : din[1]);
 }
 
-double Loss(const Head& head, const Tokens& tokens, const auto* nll, const auto* log_z) {
+double Loss(const Head& head, const Tokens& tokens, const std::vector<double>& nll,
+            const std::vector<double>& log_z) {
   double sum = 0;
   for (size_t t = 0; t < tokens.weights.size(); ++t) {
-    const double z = static_cast<double>(log_z[t]);
-    sum += tokens.weights[t] * (static_cast<double>(nll[t]) + head.spec.z_loss * z * z);
+    sum += tokens.weights[t] * (nll[t] + head.spec.z_loss * log_z[t] * log_z[t]);
   }
   return sum;
 }
@@ -70,12 +71,10 @@ OpCase MakeCase(const std::string& name, const Head& head) {
                 {.name = "loss", .shape = {1}, .role = Role::kMaster}};
   op.forward = [head, tokens](Context& ctx, const Views& in, const Views& out) {
     Run(ctx, head, *tokens, in, out, {});
-    if (out[0].dtype == DType::kF64) {
-      *out[2].As<double>() = Loss(head, *tokens, out[0].As<double>(), out[1].As<double>());
-    } else {
-      *out[2].As<float>() =
-          static_cast<float>(Loss(head, *tokens, out[0].As<float>(), out[1].As<float>()));
-    }
+    const double loss = Loss(head, *tokens, ToDoubles(ctx, out[0]), ToDoubles(ctx, out[1]));
+    const auto rounded = static_cast<float>(loss);
+    const bool is_wide = out[2].dtype == DType::kF64;
+    CopyFromHost(ctx, is_wide ? static_cast<const void*>(&loss) : &rounded, out[2]);
   };
   op.reference = [head, tokens](const Arrays& in, Arrays& out) {
     for (size_t t = 0; t < tokens->targets.size(); ++t) {
@@ -85,13 +84,12 @@ OpCase MakeCase(const std::string& name, const Head& head) {
       out[0][t] = value.nll;
       out[1][t] = value.log_z;
     }
-    out[2][0] = Loss(head, *tokens, out[0].data(), out[1].data());
+    out[2][0] = Loss(head, *tokens, out[0], out[1]);
   };
   op.backward = [head, tokens](Context& ctx, const Views& in, const Views& out, const Views& dout,
                                const Views& din) {
     Tokens scaled = *tokens;
-    const double dloss = dout[2].dtype == DType::kF64 ? *dout[2].As<double>()
-                                                      : static_cast<double>(*dout[2].As<float>());
+    const double dloss = ToDoubles(ctx, dout[2])[0];
     for (double& weight : scaled.weights) weight *= dloss;
     Run(ctx, head, scaled, in, out, din);
   };

@@ -1,0 +1,14 @@
+// Softmax cross-entropy of rows of logits on a GPU, with its gradient.
+#pragma once
+
+#include "core/ops/softmax_loss_rows.h"
+#include "core/tensor/tensor.h"
+
+namespace frond::cuda {
+
+// As cpu::SoftmaxLoss, for f32 logits: nll, log_z [R] f32; `dlogits` is the logits' own memory, a
+// bf16 [R, V], or empty.
+void SoftmaxLoss(Context& ctx, View logits, const SoftmaxLossRows& rows, View nll, View log_z,
+                 View dlogits);
+
+}  // namespace frond::cuda
