@@ -32,7 +32,7 @@ class HfWeights {
   // The file that holds `name`; empty if absent.
   std::string FileOf(absl::string_view name) const;
   // As SafetensorsReader::Read.
-  absl::Status Read(absl::string_view name, View out) const;
+  absl::Status Read(absl::string_view name, View out, Allocator* memory = nullptr) const;
 
  private:
   absl::Status OpenShards();

@@ -11,6 +11,7 @@ namespace frond {
 struct NamedTensor {
   std::string name;
   View value;
+  Allocator* memory = nullptr;  // in which `value` lies; null: the host's
 };
 
 }  // namespace frond

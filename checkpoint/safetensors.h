@@ -50,8 +50,9 @@ class SafetensorsReader {
   // The texts under "__metadata__".
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
-  // Fills `out`, whose shape must be the stored one, converting as DecodeElements does.
-  absl::Status Read(absl::string_view name, View out) const;
+  // Fills `out`, whose shape must be the stored one, converting as DecodeElements does. `out` lies
+  // in `memory` (null: the host's); a device gets it in pieces.
+  absl::Status Read(absl::string_view name, View out, Allocator* memory = nullptr) const;
 
  private:
   explicit SafetensorsReader(absl::string_view label) : path_(label) {}
@@ -81,8 +82,8 @@ class SafetensorsWriter {
       const std::string& path, std::vector<SafetensorsSpec> specs);
 
   // The next tensor: `name` and the shape are those of its spec (CHECKed); a floating value is
-  // converted to the spec's dtype.
-  absl::Status Append(absl::string_view name, ConstView value);
+  // converted to the spec's dtype. It lies in `memory` (null: the host's).
+  absl::Status Append(absl::string_view name, ConstView value, Allocator* memory = nullptr);
   // Syncs the file to the disk. All tensors must have been written (CHECKed). The record's path is
   // the one given to Create.
   absl::StatusOr<FileRecord> Close();
@@ -90,6 +91,8 @@ class SafetensorsWriter {
  private:
   SafetensorsWriter(std::string path, std::unique_ptr<FileWriter> file,
                     std::vector<SafetensorsSpec> specs);
+  // `value` in host memory.
+  absl::Status AppendPiece(ConstView value, DType dtype);
   absl::Status AppendRaw(ConstView value);
 
   std::string path_;

@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "checkpoint/safetensors.h"
 #include "core/base/status_macros.h"
+#include "core/tensor/transfer.h"
 
 namespace frond {
 namespace {
@@ -269,7 +270,7 @@ const SafetensorsEntry* SafetensorsReader::Find(absl::string_view name) const {
   return it == index_.end() ? nullptr : &entries_[it->second];
 }
 
-absl::Status SafetensorsReader::Read(absl::string_view name, View out) const {
+absl::Status SafetensorsReader::Read(absl::string_view name, View out, Allocator* memory) const {
   const SafetensorsEntry* entry = Find(name);
   if (entry == nullptr) {
     return absl::NotFoundError(absl::StrCat("'", path_, "' has no tensor ", Quote(name)));
@@ -288,8 +289,11 @@ absl::Status SafetensorsReader::Read(absl::string_view name, View out) const {
         "'", path_, "': tensor ", Quote(name), " has dtype ", StoredTypeName(entry->type),
         ", which cannot be read as ", DTypeName(out.dtype)));
   }
-  DecodeElements(entry->type, entry->bytes.data(), out);
-  return absl::OkStatus();
+  return FillInPieces(memory, out, [&](int64_t first, View piece) {
+    const size_t at = static_cast<size_t>(first) * StoredTypeSize(entry->type);
+    DecodeElements(entry->type, entry->bytes.data() + at, piece);
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace frond

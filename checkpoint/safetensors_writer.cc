@@ -7,6 +7,7 @@
 #include "checkpoint/safetensors.h"
 #include "core/base/check.h"
 #include "core/base/status_macros.h"
+#include "core/tensor/transfer.h"
 
 namespace frond {
 namespace {
@@ -58,19 +59,24 @@ absl::StatusOr<std::unique_ptr<SafetensorsWriter>> SafetensorsWriter::Create(
       new SafetensorsWriter(path, std::move(file), std::move(specs)));
 }
 
-absl::Status SafetensorsWriter::Append(absl::string_view name, ConstView value) {
+absl::Status SafetensorsWriter::Append(absl::string_view name, ConstView value, Allocator* memory) {
   CHECK_LT(next_, specs_.size()) << "more tensors than announced: " << name;
   const SafetensorsSpec& spec = specs_[next_++];
   CHECK_EQ(spec.name, name);
   CHECK_EQ(spec.shape, value.shape) << spec.name;
-  if (value.dtype == spec.dtype) return AppendRaw(value);
-  const int64_t chunk = kChunkBytes / static_cast<int64_t>(DTypeSize(spec.dtype));
+  return ReadInPieces(memory, value,
+                      [&](int64_t, ConstView piece) { return AppendPiece(piece, spec.dtype); });
+}
+
+absl::Status SafetensorsWriter::AppendPiece(ConstView value, DType dtype) {
+  if (value.dtype == dtype) return AppendRaw(value);
+  const int64_t chunk = kChunkBytes / static_cast<int64_t>(DTypeSize(dtype));
   buffer_.resize(kChunkBytes);
   const int64_t count = value.num_elements();
   for (int64_t first = 0; first < count; first += chunk) {
     const int64_t now = std::min(chunk, count - first);
-    EncodeElements(value, first, now, spec.dtype, buffer_.data());
-    const size_t bytes = static_cast<size_t>(now) * DTypeSize(spec.dtype);
+    EncodeElements(value, first, now, dtype, buffer_.data());
+    const size_t bytes = static_cast<size_t>(now) * DTypeSize(dtype);
     RETURN_IF_ERROR(file_->Append({buffer_.data(), bytes}));
   }
   return absl::OkStatus();
@@ -103,7 +109,7 @@ absl::StatusOr<FileRecord> WriteSafetensors(const std::string& path,
   }
   ASSIGN_OR_RETURN(auto writer, SafetensorsWriter::Create(path, std::move(specs)));
   for (const NamedTensor* tensor : order) {
-    RETURN_IF_ERROR(writer->Append(tensor->name, tensor->value));
+    RETURN_IF_ERROR(writer->Append(tensor->name, tensor->value, tensor->memory));
   }
   return writer->Close();
 }

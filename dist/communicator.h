@@ -35,7 +35,9 @@ class Pending {
 // Every method that moves or agrees on something is collective over the group: all ranks call it in
 // the same order with equal shapes. Ranks that do not, and ranks that die or do not come, end the
 // job with a message (dist/collective_watchdog.h). The result of a reduction is the same bits on
-// every rank and the same from run to run for a given size.
+// every rank and the same from run to run for a given size. Operands lie in the memory of `ctx`:
+// a device's tensors go with its context, host values with one over a CpuAllocator
+// (dist/sum_numbers.h).
 class Communicator {
  public:
   virtual ~Communicator() = default;

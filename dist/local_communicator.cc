@@ -1,6 +1,7 @@
 #include "dist/local_communicator.h"
 
-#include <cstring>
+#include "core/base/check.h"
+#include "core/tensor/transfer.h"
 
 namespace frond {
 namespace {
@@ -10,23 +11,17 @@ Pending Done() {
   return Pending([] {});
 }
 
-void Copy(ConstView in, View out) {
-  CHECK_EQ(in.num_elements(), out.num_elements());
-  CHECK(in.dtype == out.dtype) << DTypeName(in.dtype) << " vs. " << DTypeName(out.dtype);
-  if (in.data != out.data && in.bytes() > 0) std::memcpy(out.data, in.data, in.bytes());
-}
-
 }  // namespace
 
 Pending LocalCommunicator::AllReduce(Context&, View, Reduce) { return Done(); }
 
-Pending LocalCommunicator::ReduceScatter(Context&, ConstView in, View out, Reduce) {
-  Copy(in, out);
+Pending LocalCommunicator::ReduceScatter(Context& ctx, ConstView in, View out, Reduce) {
+  if (in.data != out.data) Copy(ctx, in, out);
   return Done();
 }
 
-Pending LocalCommunicator::AllGather(Context&, ConstView in, View out) {
-  Copy(in, out);
+Pending LocalCommunicator::AllGather(Context& ctx, ConstView in, View out) {
+  if (in.data != out.data) Copy(ctx, in, out);
   return Done();
 }
 

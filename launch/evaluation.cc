@@ -10,6 +10,7 @@
 #include "core/base/philox.h"
 #include "core/base/status_macros.h"
 #include "data/jsonl_reader.h"
+#include "dist/sum_numbers.h"
 #include "eval/greedy_decode.h"
 #include "launch/agree.h"
 #include "launch/training_data.h"
@@ -160,8 +161,7 @@ absl::StatusOr<LanguageScores> Evaluation::Run(Context& ctx, T5Model& model, Com
   RETURN_IF_ERROR(AgreeOnStatus(world, status));
   std::vector<double> sums = scores.Sums();
   sums.push_back(cancelled ? 1 : 0);
-  const View view{sums.data(), Shape{static_cast<int64_t>(sums.size())}, DType::kF64};
-  world.AllReduce(ctx, view, Reduce::kSum).Wait();
+  SumNumbers(world, sums);
   if (sums.back() > 0) return absl::CancelledError("a stop was asked for during evaluation");
   sums.pop_back();
   scores.SetSums(sums);

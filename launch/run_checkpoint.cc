@@ -14,9 +14,11 @@ namespace {
 
 constexpr char kGenerationConfig[] = "generation_config.json";
 
-std::vector<NamedTensor> NamedSlots(Optimizer& optimizer) {
+// The optimizer's state lies where the masters do.
+std::vector<NamedTensor> NamedSlots(Optimizer& optimizer, const ParamStore& store) {
+  Allocator* memory = store.params().front()->value.memory();
   std::vector<NamedTensor> named;
-  for (OptimizerSlot& slot : optimizer.Slots()) named.push_back({slot.name, slot.value});
+  for (OptimizerSlot& slot : optimizer.Slots()) named.push_back({slot.name, slot.value, memory});
   return named;
 }
 
@@ -87,7 +89,7 @@ absl::StatusOr<std::vector<FileRecord>> WriteRunCheckpoint(const std::string& fo
   const CarriedFiles& carried = parts.carried;
   ASSIGN_OR_RETURN(const bool carry, HoldsOurTokenizer(carried));
   const std::vector<NamedTensor> weights = NamedMasters(model.params());
-  const std::vector<NamedTensor> slots = NamedSlots(*parts.optimizer);
+  const std::vector<NamedTensor> slots = NamedSlots(*parts.optimizer, model.params());
   ASSIGN_OR_RETURN(std::vector<FileRecord> records,
                    WriteCheckpointFiles(folder, {.config_json = T5ConfigToJson(model.config()),
                                                  .weights = weights,
@@ -101,7 +103,8 @@ absl::StatusOr<std::vector<FileRecord>> WriteRunCheckpoint(const std::string& fo
 
 absl::StatusOr<TrainState> ReadRunCheckpoint(const std::string& folder, T5Model& model,
                                              Optimizer& optimizer) {
-  return ReadCheckpointFiles(folder, NamedMasters(model.params()), NamedSlots(optimizer));
+  return ReadCheckpointFiles(folder, NamedMasters(model.params()),
+                             NamedSlots(optimizer, model.params()));
 }
 
 }  // namespace frond

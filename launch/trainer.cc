@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "core/base/status_macros.h"
 #include "dist/collective_watchdog.h"
+#include "dist/sum_numbers.h"
 #include "launch/agree.h"
 #include "optim/clipping.h"
 
@@ -20,11 +21,6 @@ enum SumIndex : size_t { kLoss, kZLoss, kStop, kLanguages };
 
 bool IsFiniteLoss(const std::vector<double>& sums) {
   return std::isfinite(sums[kLoss]) && std::isfinite(sums[kZLoss]);
-}
-
-void AllReduceSum(Context& ctx, Communicator& group, std::vector<double>& values) {
-  const View view{values.data(), Shape{static_cast<int64_t>(values.size())}, DType::kF64};
-  group.AllReduce(ctx, view, Reduce::kSum).Wait();
 }
 
 }  // namespace
@@ -106,7 +102,7 @@ absl::Status Trainer::Step() {
   ctx_.rng = {.seed = config_.seed(), .step = static_cast<uint64_t>(state_.step)};
   const std::vector<double> own = RunPasses(plan, StartGradients());
   std::vector<double> sums = own;
-  AllReduceSum(ctx_, world_, sums);
+  SumNumbers(world_, sums);
   if (!IsFiniteLoss(sums)) return LossError(plan, own);
   const absl::StatusOr<double> norm = FinishGradients();
   if (!norm.ok()) {

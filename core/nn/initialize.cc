@@ -11,6 +11,7 @@
 #include "core/base/philox.h"
 #include "core/nn/param.h"
 #include "core/ops/cpu/vector_clones.h"
+#include "core/tensor/transfer.h"
 
 namespace frond {
 namespace {
@@ -82,13 +83,14 @@ FROND_VECTOR_CLONES void FillNormalBlock(uint64_t key, int64_t first, float* out
   }
 }
 
+// Elements [first, first + count); `first` is a multiple of kBlock.
 template <class T>
-void FillNormal(uint64_t key, double stddev, int64_t count, T* out) {
+void FillNormal(uint64_t key, double stddev, int64_t first, int64_t count, T* out) {
   const int64_t blocks = (count + kBlock - 1) / kBlock;
 #pragma omp parallel for schedule(static)
   for (int64_t b = 0; b < blocks; ++b) {
     alignas(64) float normal[kBlock];
-    FillNormalBlock(key, b * kBlock, normal);
+    FillNormalBlock(key, first + b * kBlock, normal);
     const T scale = static_cast<T>(stddev);
     T* begin = out + b * kBlock;
     const int64_t n = std::min(kBlock, count - b * kBlock);
@@ -102,15 +104,15 @@ void FillConstant(double value, int64_t count, T* out) {
   for (int64_t i = 0; i < count; ++i) out[i] = static_cast<T>(value);
 }
 
+// Elements [first, first + count) of the parameter.
 template <class T>
-void FillParam(const Param& param, uint64_t seed, T* out) {
+void FillParam(const Param& param, uint64_t seed, int64_t first, int64_t count, T* out) {
   const Initializer& init = param.spec.init;
-  const int64_t count = param.spec.shape.num_elements();
   if (init.kind == Initializer::Kind::kConstant) {
     FillConstant(init.scale, count, out);
     return;
   }
-  FillNormal(MixBits(KeyFromText(param.name) ^ MixBits(seed)), init.scale, count, out);
+  FillNormal(MixBits(KeyFromText(param.name) ^ MixBits(seed)), init.scale, first, count, out);
 }
 
 }  // namespace
@@ -123,11 +125,15 @@ void ParamStore::Initialize(Context& ctx, Param& param, uint64_t seed) {
   if (param.value.empty()) {
     param.value = Tensor(ctx, param.spec.shape, master_dtype(), MemoryKind::kParams);
   }
-  if (master_dtype() == DType::kF64) {
-    FillParam(param, seed, param.value.As<double>());
-  } else {
-    FillParam(param, seed, param.value.As<float>());
-  }
+  static_assert(kPieceElements % kBlock == 0);
+  CHECK_OK(FillInPieces(&ctx.memory(), param.value, [&](int64_t first, View piece) {
+    if (piece.dtype == DType::kF64) {
+      FillParam(param, seed, first, piece.num_elements(), piece.As<double>());
+    } else {
+      FillParam(param, seed, first, piece.num_elements(), piece.As<float>());
+    }
+    return absl::OkStatus();
+  }));
 }
 
 }  // namespace frond

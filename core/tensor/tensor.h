@@ -62,6 +62,8 @@ class Tensor {
   DType dtype() const { return view_.dtype; }
   bool empty() const { return view_.data == nullptr; }
   size_t bytes() const { return view_.bytes(); }
+  // What the memory was taken from; null where empty.
+  Allocator* memory() const { return memory_; }
   template <class T>
   T* As() {
     return view_.As<T>();

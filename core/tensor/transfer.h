@@ -2,8 +2,11 @@
 // above the ops has one path.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "core/tensor/tensor.h"
 
 namespace frond {
@@ -21,6 +24,21 @@ void Copy(Context& ctx, ConstView source, View target);
 
 // Waits until all work that was given to the context's device is done.
 void Synchronize(Context& ctx);
+
+// What travels between host and device at once where a large tensor is read or filled in pieces.
+inline constexpr int64_t kPieceElements = int64_t{1} << 20;
+
+// Calls `read(first, piece)` with all elements of `source` in order; `first` is the number of a
+// piece's first element, the piece is a vector in host memory: everything at once where `memory`,
+// in which the tensor lies, is the host's (or null), else copies of kPieceElements. The first error
+// ends it.
+absl::Status ReadInPieces(Allocator* memory, ConstView source,
+                          const std::function<absl::Status(int64_t first, ConstView piece)>& read);
+
+// Likewise `fill` is given host memory that becomes the elements of `target`; an error leaves the
+// rest as it is.
+absl::Status FillInPieces(Allocator* memory, View target,
+                          const std::function<absl::Status(int64_t first, View piece)>& fill);
 
 // The elements of a float tensor as doubles, wherever it lies.
 std::vector<double> ToDoubles(Context& ctx, ConstView source);

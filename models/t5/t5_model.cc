@@ -9,6 +9,7 @@
 #include "core/ops/dropout.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/embedding.h"
+#include "core/tensor/transfer.h"
 
 namespace frond {
 namespace {
@@ -23,17 +24,6 @@ std::vector<uint64_t> TokenKeys(const std::vector<uint64_t>& example_keys,
     }
   }
   return keys;
-}
-
-std::vector<double> ToHost(const Tensor& values) {
-  std::vector<double> host(static_cast<size_t>(values.shape().num_elements()));
-  VisitFloatType(values.dtype(), [&](auto element) {
-    using T = decltype(element);
-    const T* data = values.As<T>();
-    for (size_t i = 0; i < host.size(); ++i)
-      host[i] = static_cast<double>(static_cast<Accumulator<T>>(data[i]));
-  });
-  return host;
 }
 
 DType ResidualType(const T5Options& options) {
@@ -217,7 +207,7 @@ TokenLosses T5Model::ForwardBackward(Context& ctx, const Batch& batch, const Los
   EmbedBackward(ctx, std::move(dinput), pass.decoder_ids, pass.target, true, loss.dropout, dtable);
   EmbedBackward(ctx, std::move(dsource), pass.source_ids, pass.source, false, loss.dropout, dtable);
   sink.Close(ctx, *embedding_);
-  return {ToHost(nll), ToHost(log_z)};
+  return {ToDoubles(ctx, nll), ToDoubles(ctx, log_z)};
 }
 
 TokenLosses T5Model::Evaluate(Context& ctx, const Batch& batch) {
@@ -229,7 +219,7 @@ TokenLosses T5Model::Evaluate(Context& ctx, const Batch& batch) {
   const std::vector<double> weights(static_cast<size_t>(targets), 0.0);
   HeadLoss(ctx, Rows(hidden.view(), 0, targets), head(), batch.target_ids, weights,
            {.hidden_scale = head_scale()}, nll, log_z, {}, {});
-  return {ToHost(nll), ToHost(log_z)};
+  return {ToDoubles(ctx, nll), ToDoubles(ctx, log_z)};
 }
 
 Tensor T5Model::Encode(Context& ctx, const Batch& batch) {

@@ -10,7 +10,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/hash.h"
+#include "core/tensor/transfer.h"
 #include "tests/checkpoint/temp_folder.h"
+#include "tests/core/tensor/far_memory.h"
 
 namespace frond {
 namespace {
@@ -57,6 +59,41 @@ TEST(SafetensorsTest, RoundTripOfEveryDtype) {
     const auto offset = entry->bytes.data() - (*reader)->entries()[0].bytes.data();
     EXPECT_EQ(offset % static_cast<long>(StoredTypeSize(entry->type)), 0) << tensor.name;
   }
+}
+
+// A device's tensors travel in pieces; the file is the same as from the host.
+TEST(SafetensorsTest, ADevicesTensors) {
+  TempFolder folder;
+  TensorBag bag(FreshSeed());
+  FarMemory memory;
+  Context ctx(memory);
+  for (const DType dtype : {DType::kF32, DType::kBF16}) {
+    SCOPED_TRACE(DTypeName(dtype));
+    const View host = bag.Add(absl::StrCat("w", DTypeName(dtype)), {3, kPieceElements / 2}, dtype);
+    Tensor device(ctx, host.shape, dtype);
+    CopyFromHost(ctx, host.data, device);
+    std::string files[2];
+    for (int far = 0; far < 2; ++far) {
+      const std::string path = folder / absl::StrCat("a", far);
+      auto writer = SafetensorsWriter::Create(path, {{"w", DType::kBF16, host.shape}});
+      ASSERT_TRUE(writer.ok());
+      ASSERT_TRUE(
+          (far ? (*writer)->Append("w", device, &memory) : (*writer)->Append("w", host)).ok());
+      ASSERT_TRUE((*writer)->Close().ok());
+      files[far] = *ReadFile(path);
+    }
+    EXPECT_TRUE(files[0] == files[1]);
+    const auto reader = SafetensorsReader::Open(folder / "a0");
+    ASSERT_TRUE(reader.ok());
+    Tensor read(ctx, host.shape, DType::kF32);
+    const View expected = bag.Make(absl::StrCat("r", DTypeName(dtype)), host.shape, DType::kF32);
+    ASSERT_TRUE((*reader)->Read("w", read, &memory).ok());
+    ASSERT_TRUE((*reader)->Read("w", expected).ok());
+    std::string bytes(read.bytes(), 0);
+    CopyToHost(ctx, read, bytes.data());
+    EXPECT_TRUE(bytes == BytesOf(expected));
+  }
+  EXPECT_EQ(memory.most_bytes(), 3 * kPieceElements / 2 * sizeof(float));  // the test's own copies
 }
 
 TEST(SafetensorsTest, ConvertsWhenWritingAndReading) {

@@ -8,6 +8,9 @@
 #include <cstring>
 #include <iostream>
 
+#include "core/tensor/transfer.h"
+#include "tests/core/tensor/far_memory.h"
+
 namespace frond {
 namespace {
 
@@ -46,6 +49,22 @@ TEST_F(ParamStoreTest, RefusesANameTwice) {
   ParamStore store(DType::kF32);
   store.Add(Scope("twice"), NormalSpec({2}, 1));
   EXPECT_DEATH(store.Add(Scope("twice"), NormalSpec({2}, 1)), "parameter twice is declared twice");
+}
+
+// A device's parameters are filled in pieces, with the same bits.
+TEST_F(ParamStoreTest, InitialisesADevice) {
+  FarMemory far;
+  Context far_ctx(far);
+  ParamStore host(DType::kF32), device(DType::kF32);
+  for (ParamStore* store : {&host, &device}) {
+    store->Add(Scope("normal"), NormalSpec({3, kPieceElements / 2 + 77}, 0.5));
+    store->Add(Scope("ones"), {.shape = {70}, .partition = {}, .init = Initializer::Constant(1)});
+  }
+  host.Initialize(ctx_, 7);
+  device.Initialize(far_ctx, 7);
+  for (const auto& param : device.params()) {
+    EXPECT_EQ(ToDoubles(far_ctx, param->value), ToDoubles(ctx_, host.Find(param->name)->value));
+  }
 }
 
 TEST_F(ParamStoreTest, InitialisesByKind) {
