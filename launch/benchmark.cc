@@ -12,6 +12,7 @@
 #include "core/base/file.h"
 #include "core/base/status_macros.h"
 #include "core/ops/matmul_peak.h"
+#include "core/tensor/transfer.h"
 #include "launch/agree.h"
 #include "launch/trainer.h"
 
@@ -87,8 +88,14 @@ void PrintProfile(const Profiler& profiler, const Timed& timed) {
               100 * (timed.seconds - known) / timed.seconds);
 }
 
-void PrintResult(const Timed& timed, double peak_before, double peak_after, double loss) {
-  const double peak = 1e9 * std::max(peak_before, peak_after);
+// Rates in GFLOP/s of all ranks.
+struct Peaks {
+  double measured = 0;
+  double rated = 0;  // by the device's maker; 0: not known
+};
+
+void PrintResult(const Timed& timed, const Peaks& peaks, double loss) {
+  const double rate = timed.flops / timed.seconds / 1e9;
   const int64_t tokens = timed.source_tokens + timed.target_tokens;
   nlohmann::ordered_json json;
   json["seconds_per_step"] = timed.median_seconds;
@@ -98,11 +105,31 @@ void PrintResult(const Timed& timed, double peak_before, double peak_after, doub
   json["source_tokens"] = timed.source_tokens;
   json["target_tokens"] = timed.target_tokens;
   json["tflops_exact"] = timed.flops / 1e12;
-  json["gflops_per_second"] = timed.flops / timed.seconds / 1e9;
-  json["matmul_peak_gflops"] = peak / 1e9;
-  json["mfu"] = timed.flops / timed.seconds / peak;
+  json["gflops_per_second"] = rate;
+  json["matmul_peak_gflops"] = peaks.measured;
+  json["mfu"] = rate / peaks.measured;
+  if (peaks.rated > 0) {
+    json["rated_peak_gflops"] = peaks.rated;
+    json["mfu_of_rated_peak"] = rate / peaks.rated;
+  }
   json["loss"] = loss;
   std::printf("%s\n", json.dump().c_str());
+}
+
+// A profile takes waits around every op where work runs on a device, so such steps come after the
+// timed ones; the host's steps carry their profile at no cost. Leaves the profile in the trainer.
+absl::StatusOr<Timed> TimeAndProfile(Trainer& trainer, Communicator& world, int64_t steps,
+                                     Timed& profiled) {
+  trainer.profiler().Reset();
+  trainer.memory().ResetPeak();
+  ASSIGN_OR_RETURN(const Timed timed, TimeSteps(trainer, world, steps));
+  profiled = timed;
+  if (trainer.context().device() == Device::kCpu) return timed;
+  trainer.profiler().Reset();
+  trainer.profiler().WaitForDevice([&trainer] { Synchronize(trainer.context()); });
+  ASSIGN_OR_RETURN(profiled, TimeSteps(trainer, world, 1));
+  trainer.profiler().WaitForDevice(nullptr);
+  return timed;
 }
 
 }  // namespace
@@ -122,17 +149,21 @@ absl::Status RunBenchmark(config::TrainConfig config, Communicator& world,
     dumped = DumpBatches(trainer->data(), options.steps, options.dump);
   }
   RETURN_IF_ERROR(AgreeOnStatus(world, dumped));
-  trainer->profiler().Reset();
-  trainer->memory().ResetPeak();
-  ASSIGN_OR_RETURN(const Timed timed, TimeSteps(*trainer, world, options.steps));
+  Timed profiled;
+  ASSIGN_OR_RETURN(const Timed timed, TimeAndProfile(*trainer, world, options.steps, profiled));
   const double peak_after = MeasureMatMulPeak(trainer->context(), compute) * world.size();
   absl::Status removed;
   if (world.rank() == 0) {
-    PrintProfile(trainer->profiler(), timed);
+    std::printf("device: %s\n", trainer->device().description.c_str());
+    PrintProfile(trainer->profiler(), profiled);
     const IntervalStats& stats = trainer->interval();
     std::printf("peak memory %.2f GB\n",
                 static_cast<double>(trainer->memory().Report().total.peak_bytes) / 1e9);
-    PrintResult(timed, peak_before, peak_after, stats.loss / static_cast<double>(stats.steps));
+    Peaks peaks = {.measured = std::max(peak_before, peak_after)};
+    if (compute == DType::kBF16) {
+      peaks.rated = 1e3 * trainer->device().rated_bf16_tflops * world.size();
+    }
+    PrintResult(timed, peaks, stats.loss / static_cast<double>(stats.steps));
     trainer.reset();
     removed = RemoveRecursively(scratch);
   }

@@ -4,6 +4,7 @@
 #include "configs/train_defaults.h"
 #include "configs/train_validation.h"
 #include "core/base/status_macros.h"
+#include "launch/compute_device.h"
 
 namespace frond {
 
@@ -15,12 +16,19 @@ std::vector<FlagSpec> ConfigFlags() {
           {.name = "set",
            .value_hint = "PATH=VALUE",
            .help = "override a field, e.g. batch.rows=64",
-           .repeated = true}};
+           .repeated = true},
+          {.name = "device",
+           .value_hint = "DEVICE",
+           .help = "CPU, CUDA or AUTO; as --set device=DEVICE"}};
 }
 
 absl::StatusOr<config::TrainConfig> ReadConfigOfFlags(const Flags& flags) {
   ASSIGN_OR_RETURN(config::TrainConfig config,
                    ReadConfig(flags.Get("config"), flags.GetAll("set")));
+  if (flags.Has("device")) {
+    ASSIGN_OR_RETURN(const config::Device device, ParseDevice(flags.Get("device")));
+    config.set_device(device);
+  }
   ResolveDefaults(config);
   RETURN_IF_ERROR(ValidateTrainConfig(config));
   return config;

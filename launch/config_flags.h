@@ -1,4 +1,4 @@
-// The flags --config and --set that train and eval share.
+// The flags --config, --set and --device that train and eval share.
 #pragma once
 
 #include <vector>

@@ -16,6 +16,7 @@
 #include "core/base/status_macros.h"
 #include "launch/agree.h"
 #include "launch/command.h"
+#include "launch/compute_device.h"
 #include "launch/config_flags.h"
 #include "launch/cpu_threads.h"
 #include "launch/evaluation.h"
@@ -194,8 +195,8 @@ absl::Status Run(const CommandInput& input) {
   absl::StatusOr<config::TrainConfig> config = ReadConfigOfFlags(flags);
   RETURN_IF_ERROR(AgreeOnStatus(world, config.status()));
   omp_set_num_threads(ThreadsPerRank(config->threads(), world));
-  CpuAllocator memory;
-  Context ctx(memory);
+  ASSIGN_OR_RETURN(const ComputeDevice device, OpenComputeDevice(config->device(), world));
+  Context ctx(*device.memory);
   ASSIGN_OR_RETURN(const std::string folder, AgreeOnModelFolder(flags, *config, world));
   absl::StatusOr<Prepared> prepared = Prepare(ctx, flags, *config, folder);
   RETURN_IF_ERROR(AgreeOnStatus(world, prepared.status()));

@@ -11,8 +11,10 @@
 #include "core/base/status_macros.h"
 #include "data/batch_builder.h"
 #include "data/tokenizer.h"
+#include "dist/local_communicator.h"
 #include "eval/greedy_decode.h"
 #include "launch/command.h"
+#include "launch/compute_device.h"
 #include "launch/model_builder.h"
 #include "models/t5/t5_folder.h"
 
@@ -20,8 +22,9 @@ namespace frond {
 namespace {
 
 struct Generator {
-  CpuAllocator memory;
-  Context ctx{memory};
+  explicit Generator(Allocator& memory) : ctx(memory) {}
+
+  Context ctx;
   std::shared_ptr<const Tokenizer> tokenizer;
   std::unique_ptr<T5Model> model;
   int32_t max_source_tokens = 1024;
@@ -78,8 +81,8 @@ absl::StatusOr<std::vector<std::string>> ReadPrompts(const Flags& flags) {
 
 absl::Status Run(const CommandInput& input) {
   const Flags& flags = input.flags;
-  Generator generator;
-  ASSIGN_OR_RETURN(generator.max_new_tokens, flags.GetInteger("max-new-tokens", 128, 1, 1 << 16));
+  ASSIGN_OR_RETURN(const int64_t max_new_tokens,
+                   flags.GetInteger("max-new-tokens", 128, 1, 1 << 16));
   ASSIGN_OR_RETURN(const int64_t batch_size, flags.GetInteger("batch", 64, 1, 1 << 12));
   const std::string compute = flags.Get("compute", "f32");
   if (compute != "f32" && compute != "bf16") {
@@ -87,6 +90,12 @@ absl::Status Run(const CommandInput& input) {
         absl::StrCat("--compute is '", compute, "', expected f32 or bf16"));
   }
   ASSIGN_OR_RETURN(const std::vector<std::string> prompts, ReadPrompts(flags));
+  ASSIGN_OR_RETURN(const config::Device wanted, ParseDevice(flags.Get("device", "AUTO")));
+  // Not the job's ranks: this command runs on one alone.
+  LocalCommunicator alone;
+  ASSIGN_OR_RETURN(const ComputeDevice device, OpenComputeDevice(wanted, alone));
+  Generator generator(*device.memory);
+  generator.max_new_tokens = max_new_tokens;
   RETURN_IF_ERROR(
       generator.Load(flags.Get("model"), compute == "bf16" ? DType::kBF16 : DType::kF32));
   std::string output;
@@ -121,7 +130,8 @@ Command GenerateCommand() {
            {.name = "output", .value_hint = "FILE", .help = "one answer a line (standard output)"},
            {.name = "max-new-tokens", .value_hint = "N", .help = "length limit of an answer (128)"},
            {.name = "batch", .value_hint = "N", .help = "prompts answered together (64)"},
-           {.name = "compute", .value_hint = "DTYPE", .help = "f32 or bf16 (f32)"}},
+           {.name = "compute", .value_hint = "DTYPE", .help = "f32 or bf16 (f32)"},
+           {.name = "device", .value_hint = "DEVICE", .help = "CPU, CUDA or AUTO (AUTO)"}},
       .example =
           "frond generate --model runs/a/checkpoints/step_00001000 --prompt 'German: 3 kilometers'",
       .run = Run};

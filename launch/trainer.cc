@@ -25,12 +25,18 @@ bool IsFiniteLoss(const std::vector<double>& sums) {
 
 }  // namespace
 
-Trainer::Trainer(const config::TrainConfig& config, Communicator& world, StopSignal* stop)
-    : config_(config), world_(world), stop_(stop), ctx_(memory_, &profiler_) {}
+Trainer::Trainer(const config::TrainConfig& config, Communicator& world, StopSignal* stop,
+                 ComputeDevice device)
+    : config_(config),
+      world_(world),
+      stop_(stop),
+      device_(std::move(device)),
+      ctx_(*device_.memory, &profiler_) {}
 
 absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const config::TrainConfig& config,
                                                          Communicator& world, StopSignal* stop) {
-  std::unique_ptr<Trainer> trainer(new Trainer(config, world, stop));
+  ASSIGN_OR_RETURN(ComputeDevice device, OpenComputeDevice(config.device(), world));
+  std::unique_ptr<Trainer> trainer(new Trainer(config, world, stop, std::move(device)));
   RETURN_IF_ERROR(trainer->SetUp());
   return trainer;
 }
@@ -163,7 +169,7 @@ void Trainer::CountStep(const StepPlan& plan, const std::vector<double>& sums,
 absl::Status Trainer::Run() {
   // From here on ranks keep pace; before, one may have tokenised for hours.
   world_.watchdog().SetTimeout(config_.mesh().collective_timeout_seconds());
-  if (report_ != nullptr) report_->Start(state_);
+  if (report_ != nullptr) report_->Start(ctx_, state_);
   if (evaluation_pending_) RETURN_IF_ERROR(EvaluatePending());
   while (state_.step < config_.steps() && !stop_agreed_) {
     RETURN_IF_ERROR(Step());
@@ -185,7 +191,7 @@ absl::Status Trainer::AfterStep() {
     }
     interval_.Reset();
   }
-  if (report_ != nullptr) report_->CountWork(state_, last_step_flops_, memory_);
+  if (report_ != nullptr) report_->CountWork(state_, last_step_flops_, memory());
   RETURN_IF_ERROR(AgreeOnStatus(world_, reported));
   if (evaluation_ != nullptr && due(config_.eval().every_steps())) RETURN_IF_ERROR(EvaluateNow());
   if (due(config_.checkpoint().every_steps())) return Save();

@@ -12,6 +12,7 @@
 #include "core/tensor/profiler.h"
 #include "dist/keep_grads.h"
 #include "dist/process_mesh.h"
+#include "launch/compute_device.h"
 #include "launch/evaluation.h"
 #include "launch/interval_stats.h"
 #include "launch/run_checkpoint.h"
@@ -41,7 +42,8 @@ class Trainer {
   // For benchmarks and tests.
   Context& context() { return ctx_; }
   Profiler& profiler() { return profiler_; }
-  CpuAllocator& memory() { return memory_; }
+  Allocator& memory() { return *device_.memory; }
+  const ComputeDevice& device() const { return device_; }
   T5Model& model() { return *model_; }
   TrainingData& data() { return *data_; }
   const TrainState& state() const { return state_; }
@@ -51,7 +53,8 @@ class Trainer {
   bool stopped_early() const { return stop_agreed_; }
 
  private:
-  Trainer(const config::TrainConfig& config, Communicator& world, StopSignal* stop);
+  Trainer(const config::TrainConfig& config, Communicator& world, StopSignal* stop,
+          ComputeDevice device);
 
   // Names of counters in a checkpoint's state.
   static constexpr char kEvaluationPending[] = "evaluation.pending";
@@ -88,7 +91,7 @@ class Trainer {
   Communicator& world_;
   StopSignal* stop_;
   Profiler profiler_;
-  CpuAllocator memory_;
+  ComputeDevice device_;
   Context ctx_;
   std::unique_ptr<ProcessMesh> mesh_;
   std::unique_ptr<WorkFolderLock> lock_;  // rank 0

@@ -67,16 +67,15 @@ void TrainerReport::PrintTable(const RunTable& table) {
   std::fputs(FormatRunTable(table).c_str(), stderr);
 }
 
-void TrainerReport::Start(const TrainState& state) {
-  // An allocator of its own: the run's peak report must not hold the measurement's operands.
-  CpuAllocator memory;
-  Context ctx(memory);
+void TrainerReport::Start(Context& ctx, const TrainState& state) {
   peak_flops_ = 1e9 * MeasureMatMulPeak(ctx, options_.compute) * options_.ranks;
+  // The measurement's operands are no part of the run.
+  ctx.memory().ResetPeak();
   start_ = interval_start_ = Clock::now();
   at_start_ = at_interval_ = state;
 }
 
-void TrainerReport::CountWork(const TrainState& state, double flops, const CpuAllocator& memory) {
+void TrainerReport::CountWork(const TrainState& state, double flops, const Allocator& memory) {
   interval_flops_ += flops;
   total_flops_ += flops;
   if (memory_reported_) return;

@@ -37,11 +37,11 @@ class TrainerReport {
                                                              const TrainState& state);
 
   void PrintTable(const RunTable& table);
-  // Measures the matmul peak that MFU refers to (some 0.4 s) and starts the clock. Before the first
-  // step that is reported.
-  void Start(const TrainState& state);
+  // Measures the matmul peak that MFU refers to (some 0.4 s), forgets the memory's peaks, and
+  // starts the clock. Before the first step that is reported.
+  void Start(Context& ctx, const TrainState& state);
   // After every step: feeds the speeds. `flops` are the step's, of all ranks.
-  void CountWork(const TrainState& state, double flops, const CpuAllocator& memory);
+  void CountWork(const TrainState& state, double flops, const Allocator& memory);
   absl::Status ReportInterval(const TrainState& state, const IntervalStats& stats,
                               double learning_rate);
   absl::Status ReportEvaluation(const TrainState& state, const LanguageScores& scores);

@@ -187,6 +187,7 @@ RunTable Trainer::MakeRunTable() const {
                              config_.model().path())},
       {"compute", std::string(DTypeName(ResolveT5Options(config_.model()).compute))},
       {"memory", MemoryModes(config_)},
+      {"device", device_.description},
       {"mesh", absl::StrCat("data ", mesh_->data().size(), " x tensor ", mesh_->tensor().size(),
                             ", ", omp_get_max_threads(), " threads a rank")},
       {"step", absl::StrCat(config_.batch().rows(), " rows of ", config_.data().source_length(),
@@ -202,7 +203,7 @@ RunTable Trainer::MakeRunTable() const {
          : embedding) += param->spec.shape.num_elements();
   }
   table.parameters = {{"embedding and head", embedding}, {"layers", other}};
-  const MemoryReport memory = memory_.Report();
+  const MemoryReport memory = device_.memory->Report();
   for (int kind = 0; kind < kNumMemoryKinds; ++kind) {
     const int64_t bytes = memory.by_kind[kind].live_bytes;
     if (bytes > 0) {

@@ -1,9 +1,13 @@
 // Seconds and floating-point operations per op name: the profile of a step.
+//
+// A device works behind the host's back: without a wait, what a scope times there is the launch.
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "absl/strings/string_view.h"
 
@@ -22,11 +26,18 @@ class Profiler {
     entry.flops += flops;
     ++entry.calls;
   }
+  // `wait` returns when all work given to the device is done; scopes call it at both ends. Empty:
+  // they do not wait.
+  void WaitForDevice(std::function<void()> wait) { wait_ = std::move(wait); }
+  void Wait() const {
+    if (wait_ != nullptr) wait_();
+  }
   const std::map<std::string, Entry>& entries() const { return entries_; }
   void Reset() { entries_.clear(); }
 
  private:
   std::map<std::string, Entry> entries_;
+  std::function<void()> wait_;
 };
 
 // Times its own life. Scopes of ops do not nest, so that the entries add up to the step.
@@ -35,10 +46,13 @@ class ProfileScope {
   using Clock = std::chrono::steady_clock;
   ProfileScope(Profiler* profiler, absl::string_view name, double flops = 0)
       : profiler_(profiler), name_(name), flops_(flops) {
-    if (profiler_ != nullptr) begin_ = Clock::now();
+    if (profiler_ == nullptr) return;
+    profiler_->Wait();
+    begin_ = Clock::now();
   }
   ~ProfileScope() {
     if (profiler_ == nullptr) return;
+    profiler_->Wait();
     profiler_->Add(name_, std::chrono::duration<double>(Clock::now() - begin_).count(), flops_);
   }
   ProfileScope(const ProfileScope&) = delete;

@@ -1,0 +1,80 @@
+#include "launch/compute_device.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/human_numbers.h"
+#include "core/base/status_macros.h"
+#include "core/tensor/cuda_device.h"
+#include "launch/agree.h"
+
+namespace frond {
+namespace {
+
+// Where a rank stands among those of its host.
+struct HostPlace {
+  int rank = 0;
+  int ranks = 1;
+};
+
+HostPlace PlaceOnHost(Communicator& world) {
+  char host[256] = "";
+  ::gethostname(host, sizeof(host) - 1);
+  const std::vector<std::string> hosts = world.AllGatherBytes(host);
+  const auto mine = hosts.begin() + world.rank();
+  return {.rank = static_cast<int>(std::count(hosts.begin(), mine, *mine)),
+          .ranks = static_cast<int>(std::count(hosts.begin(), hosts.end(), *mine))};
+}
+
+absl::StatusOr<ComputeDevice> OpenGpu(const HostPlace& place) {
+  std::string why;
+  const int gpus = CudaDeviceCount(&why);
+  if (gpus == 0) return absl::FailedPreconditionError(absl::StrCat("no GPU can be used: ", why));
+  const int gpu = place.rank % gpus;
+  ComputeDevice device;
+  ASSIGN_OR_RETURN(const CudaDeviceInfo info, ReadCudaDevice(gpu));
+  ASSIGN_OR_RETURN(device.memory, CreateCudaAllocator(gpu));
+  device.rated_bf16_tflops = RatedBf16Tflops(info.name);
+  device.description =
+      absl::StrCat("GPU ", gpu, " of ", gpus, ": ", info.name, ", ", HumanBytes(info.memory_bytes));
+  const int sharing = place.ranks / gpus + (gpu < place.ranks % gpus ? 1 : 0);
+  if (sharing > 1) absl::StrAppend(&device.description, ", shared by ", sharing, " ranks");
+  return device;
+}
+
+ComputeDevice OpenCpu(absl::string_view why) {
+  return {.memory = std::make_unique<CpuAllocator>(), .description = absl::StrCat("CPU", why)};
+}
+
+}  // namespace
+
+absl::StatusOr<ComputeDevice> OpenComputeDevice(config::Device wanted, Communicator& world) {
+  if (wanted == config::CPU) return OpenCpu("");
+  absl::StatusOr<ComputeDevice> gpu = OpenGpu(PlaceOnHost(world));
+  const absl::Status all = AgreeOnStatus(world, gpu.status());
+  if (all.ok()) return gpu;
+  if (wanted == config::AUTO) return OpenCpu(absl::StrCat(" (", std::string(all.message()), ")"));
+  return absl::Status(all.code(), absl::StrCat("device is CUDA, but ", std::string(all.message())));
+}
+
+absl::StatusOr<config::Device> ParseDevice(absl::string_view text) {
+  config::Device device = config::AUTO;
+  if (config::Device_Parse(absl::AsciiStrToUpper(text), &device)) return device;
+  return absl::InvalidArgumentError(
+      absl::StrCat("the device is '", text, "', expected CPU, CUDA or AUTO"));
+}
+
+double RatedBf16Tflops(absl::string_view name) {
+  if (absl::StrContains(name, "H100 PCIe")) return 756.5;
+  if (absl::StrContains(name, "H100 NVL")) return 835.5;
+  if (absl::StrContains(name, "H100") || absl::StrContains(name, "H200")) return 989.4;
+  if (absl::StrContains(name, "A100")) return 312;
+  return 0;
+}
+
+}  // namespace frond
