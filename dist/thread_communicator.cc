@@ -14,6 +14,7 @@
 
 #include "core/base/check.h"
 #include "dist/collective_watchdog.h"
+#include "dist/host_operand.h"
 #include "dist/rank_board.h"
 #include "dist/reduce_kernels.h"
 
@@ -185,15 +186,16 @@ class ThreadCommunicator : public Communicator {
 };
 
 // Every rank folds its share of the elements and writes it to all ranks.
-Pending ThreadCommunicator::AllReduce(Context&, View inout, Reduce op) {
+Pending ThreadCommunicator::AllReduce(Context& ctx, View inout, Reduce op) {
   const int64_t n = inout.num_elements();
+  const HostOperand host(ctx, inout, /*is_read=*/true);
   const Meeting meeting(
       *this,
-      {.call = NextCall(CallKind::kAllReduce, inout, op), .in = inout.data, .out = inout.data});
+      {.call = NextCall(CallKind::kAllReduce, inout, op), .in = host.data(), .out = host.data()});
   const int64_t begin = n * rank_ / size();
   const int64_t count = n * (rank_ + 1) / size() - begin;
   const std::vector<const void*> sources = Sources(begin, inout.dtype);
-  char* mine = Advance(inout.data, begin, inout.dtype);
+  char* mine = Advance(host.data(), begin, inout.dtype);
   FoldRanks(op, inout.dtype, sources, count, mine, /*parallel=*/false);
   const size_t bytes = static_cast<size_t>(count) * DTypeSize(inout.dtype);
   for (int r = 0; r < size() && bytes > 0; ++r) {
@@ -203,36 +205,40 @@ Pending ThreadCommunicator::AllReduce(Context&, View inout, Reduce op) {
   return Done();
 }
 
-Pending ThreadCommunicator::ReduceScatter(Context&, ConstView in, View out, Reduce op) {
+Pending ThreadCommunicator::ReduceScatter(Context& ctx, ConstView in, View out, Reduce op) {
   const int64_t n = out.num_elements();
   CHECK_EQ(in.num_elements(), n * size());
   CHECK(in.dtype == out.dtype);
+  const HostOperand from(ctx, in), to(ctx, out, /*is_read=*/false);
   const Meeting meeting(
-      *this, {.call = NextCall(CallKind::kReduceScatter, out, op), .in = in.data, .out = out.data});
-  FoldRanks(op, in.dtype, Sources(n * rank_, in.dtype), n, out.data, /*parallel=*/false);
+      *this,
+      {.call = NextCall(CallKind::kReduceScatter, out, op), .in = from.data(), .out = to.data()});
+  FoldRanks(op, in.dtype, Sources(n * rank_, in.dtype), n, to.data(), /*parallel=*/false);
   return Done();
 }
 
-Pending ThreadCommunicator::AllGather(Context&, ConstView in, View out) {
+Pending ThreadCommunicator::AllGather(Context& ctx, ConstView in, View out) {
   const int64_t n = in.num_elements();
   CHECK_EQ(out.num_elements(), n * size());
   CHECK(in.dtype == out.dtype);
+  const HostOperand from(ctx, in), to(ctx, out, /*is_read=*/false);
   const Meeting meeting(
-      *this, {.call = NextCall(CallKind::kAllGather, in), .in = in.data, .out = out.data});
+      *this, {.call = NextCall(CallKind::kAllGather, in), .in = from.data(), .out = to.data()});
   for (int r = 0; r < size() && n > 0; ++r) {
-    char* target = Advance(out.data, n * r, out.dtype);
+    char* target = Advance(to.data(), n * r, out.dtype);
     if (target != group_->offer(r).in) std::memcpy(target, group_->offer(r).in, in.bytes());
   }
   return Done();
 }
 
-Pending ThreadCommunicator::Broadcast(Context&, View inout, int root) {
+Pending ThreadCommunicator::Broadcast(Context& ctx, View inout, int root) {
   CHECK(0 <= root && root < size()) << "root " << root << " of " << size() << " ranks";
   CollectiveCall call = NextCall(CallKind::kBroadcast, inout);
   call.root = root;
-  const Meeting meeting(*this, {.call = call, .in = inout.data});
+  const HostOperand host(ctx, inout, /*is_read=*/true);
+  const Meeting meeting(*this, {.call = call, .in = host.data()});
   if (rank_ != root && inout.bytes() > 0) {
-    std::memcpy(inout.data, group_->offer(root).in, inout.bytes());
+    std::memcpy(host.data(), group_->offer(root).in, inout.bytes());
   }
   return Done();
 }

@@ -1,28 +1,9 @@
 #include "eval/greedy_decode.h"
 
-#include <algorithm>
-
+#include "core/ops/argmax.h"
 #include "models/t5/incremental_decoder.h"
 
 namespace frond {
-namespace {
-
-// The index of the largest logit of every row.
-std::vector<int32_t> BestTokens(const Tensor& logits) {
-  const int64_t rows = logits.shape().dim(0), vocab = logits.shape().dim(1);
-  std::vector<int32_t> best(static_cast<size_t>(rows));
-  VisitFloatType(logits.dtype(), [&](auto element) {
-    using T = Accumulator<decltype(element)>;
-    const T* data = logits.As<T>();
-    for (int64_t r = 0; r < rows; ++r) {
-      const T* row = data + r * vocab;
-      best[r] = static_cast<int32_t>(std::max_element(row, row + vocab) - row);
-    }
-  });
-  return best;
-}
-
-}  // namespace
 
 std::vector<std::vector<int32_t>> GreedyDecode(Context& ctx, T5Model& model, const Batch& sources,
                                                int64_t max_new_tokens) {
@@ -36,7 +17,7 @@ std::vector<std::vector<int32_t>> GreedyDecode(Context& ctx, T5Model& model, con
   }
   while (!active.empty() && decoder.position() < max_new_tokens) {
     const Tensor logits = decoder.Step(ctx, active, ids);
-    const std::vector<int32_t> best = BestTokens(logits);
+    const std::vector<int32_t> best = ArgMaxRows(ctx, logits);
     std::vector<int32_t> still_active, next_ids;
     for (size_t i = 0; i < active.size(); ++i) {
       if (best[i] == model.config().eos_token_id) continue;

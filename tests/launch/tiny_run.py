@@ -37,6 +37,7 @@ eval {{
 }}
 report {{ every_steps: 3 }}
 threads: 1
+device: CPU
 """
 
 

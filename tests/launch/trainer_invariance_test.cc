@@ -82,6 +82,7 @@ class TrainerInvarianceTest : public testing::Test {
     config.set_work_dir(JoinPath(folder_, absl::StrCat("run", runs_++)));
     config.set_steps(kSteps);
     config.set_threads(1);
+    config.set_device(config::CPU);
     config::T5Shape& shape = *config.mutable_model()->mutable_shape();
     shape.set_d_model(32);
     shape.set_d_kv(8);
