@@ -43,6 +43,9 @@ class Communicator {
   virtual ~Communicator() = default;
   virtual int rank() const = 0;
   virtual int size() const = 0;
+  // True where a started collective goes on by itself while host and device do other work, so that
+  // starting it early gains.
+  virtual bool IsAsynchronous() const { return false; }
   // What watches this rank's collectives in this group and all related by Split. Not collective.
   virtual CollectiveWatchdog& watchdog() = 0;
 

@@ -13,20 +13,56 @@ namespace {
 
 // Gradients begin on cache lines.
 constexpr int64_t kAlignElements = 16;
+
 }  // namespace
 
-KeepGrads::KeepGrads(Context& ctx, const ParamStore& store) : store_(&store) {
+KeepGrads::KeepGrads(Context& ctx, const ParamStore& store, int64_t bucket_elements)
+    : store_(&store) {
   int64_t total = 0;
   for (const auto& param : store.params()) {
     offset_.push_back(total);
+    if (buckets_.empty() || total - buckets_.back().begin >= bucket_elements) {
+      buckets_.push_back({.begin = total});
+    }
     const int64_t n = param->spec.shape.num_elements();
     total += (n + kAlignElements - 1) / kAlignElements * kAlignElements;
+    bucket_of_.push_back(buckets_.size() - 1);
+    buckets_.back().end = total;
+    ++buckets_.back().num_params;
   }
   buffer_ = Tensor(ctx, {total}, store.master_dtype(), MemoryKind::kGradients);
   StartStep(ctx);
 }
 
-void KeepGrads::StartStep(Context& ctx) { Fill(ctx, 0, buffer_); }
+KeepGrads::~KeepGrads() { WaitForSums(); }
+
+void KeepGrads::StartStep(Context& ctx) {
+  WaitForSums();  // of a step that was given up
+  Fill(ctx, 0, buffer_);
+}
+
+void KeepGrads::StartLastPass(Communicator& data) {
+  CHECK(!early_.has_value()) << "a step has one last pass";
+  early_ = {.data = &data, .open_params = {}, .next = buckets_.size(), .started = {}};
+  for (const Bucket& bucket : buckets_) early_->open_params.push_back(bucket.num_params);
+}
+
+void KeepGrads::StartBucket(Context& ctx) {
+  const Bucket& bucket = buckets_[--early_->next];
+  early_->started.push_back(
+      early_->data->AllReduce(ctx, Rows(buffer_.view(), bucket.begin, bucket.end), Reduce::kSum));
+}
+
+void KeepGrads::EndPasses(Context& ctx) {
+  CHECK(early_.has_value()) << "no last pass was started";
+  while (early_->next > 0) StartBucket(ctx);
+}
+
+void KeepGrads::WaitForSums() {
+  if (!early_.has_value()) return;
+  for (Pending& sum : early_->started) sum.Wait();
+  early_.reset();
+}
 
 View KeepGrads::GradView(const Param& param) const {
   CHECK_LT(static_cast<size_t>(param.index), offset_.size());
@@ -37,12 +73,24 @@ View KeepGrads::GradView(const Param& param) const {
 
 View KeepGrads::Open(Context&, Param& param) { return GradView(param); }
 
-void KeepGrads::Close(Context&, Param&) {}
+void KeepGrads::Close(Context& ctx, Param& param) {
+  if (!early_.has_value()) return;
+  int& open = early_->open_params[bucket_of_[static_cast<size_t>(param.index)]];
+  CHECK_GT(open, 0) << param.name << " was closed twice in one pass";
+  --open;
+  while (early_->next > 0 && early_->open_params[early_->next - 1] == 0) StartBucket(ctx);
+}
 
 ConstView KeepGrads::Grad(const Param& param) const { return GradView(param); }
 
 absl::StatusOr<double> KeepGrads::Finish(Context& ctx, Communicator& data) {
-  SumOverRanks(ctx, data, buffer_);
+  if (early_.has_value()) {
+    CHECK_EQ(early_->data, &data);
+    EndPasses(ctx);
+    WaitForSums();
+  } else {
+    SumOverRanks(ctx, data, buffer_);
+  }
   std::vector<ConstView> grads;
   for (const auto& param : store_->params()) grads.push_back(Grad(*param));
   const std::vector<double> sums = SumsOfSquares(ctx, grads);

@@ -115,6 +115,7 @@ class NcclCommunicator : public Communicator {
 
   int rank() const override { return host_.rank(); }
   int size() const override { return host_.size(); }
+  bool IsAsynchronous() const override { return true; }
   CollectiveWatchdog& watchdog() override { return host_.watchdog(); }
   Pending AllReduce(Context& ctx, View inout, Reduce op) override;
   Pending ReduceScatter(Context& ctx, ConstView in, View out, Reduce op) override;

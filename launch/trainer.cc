@@ -57,6 +57,10 @@ std::vector<double> Trainer::RunPasses(const StepPlan& plan, GradSink& sink) {
   const double z_coefficient = config_.loss().z_loss();
   for (size_t b = 0; b < plan.batches.size(); ++b) {
     const Batch& batch = plan.batches[b];
+    const bool is_last = b + 1 == plan.batches.size();
+    if (is_last && grads_ != nullptr && mesh_->data().IsAsynchronous()) {
+      grads_->StartLastPass(mesh_->data());
+    }
     const std::vector<double>& weights = plan.token_weights[b];
     const TokenLosses losses = model_->ForwardBackward(
         ctx_, batch,

@@ -197,6 +197,38 @@ void CheckKeepGrads(Communicator& world) {
             "the gradient of wi.weight is not finite: element 9 of [5, 7] is inf");
 }
 
+void CheckEarlySums(Communicator& world) {
+  Rank rank;
+  ParamStore store(DType::kF32);
+  DeclareParams(store);
+  KeepGrads plain(rank.ctx, store), early(rank.ctx, store, /*bucket_elements=*/20);
+  const auto bytes_of = [&](const KeepGrads& sink) {
+    std::string bytes;
+    for (const auto& param : store.params()) {
+      const ConstView grad = sink.Grad(*param);
+      bytes.append(static_cast<const char*>(grad.data), grad.bytes());
+    }
+    return bytes;
+  };
+  for (int step = 0; step < 2; ++step) {
+    for (KeepGrads* sink : {&plain, &early}) {
+      sink->StartStep(rank.ctx);
+      Accumulate(rank.ctx, store, world.rank(), step, *sink);
+      if (sink == &early) sink->StartLastPass(world);
+      // The last rank has nothing to do in the last pass.
+      if (world.rank() + 1 < world.size()) {
+        Accumulate(rank.ctx, store, world.rank(), step + 1, *sink);
+      }
+      if (sink == &early) sink->EndPasses(rank.ctx);
+    }
+    const absl::StatusOr<double> want = plain.Finish(rank.ctx, world);
+    const absl::StatusOr<double> norm = early.Finish(rank.ctx, world);
+    ASSERT_TRUE(norm.ok() && want.ok());
+    EXPECT_EQ(*norm, *want);
+    EXPECT_TRUE(bytes_of(early) == bytes_of(plain)) << "step " << step << " on " << world.size();
+  }
+}
+
 void CheckMesh(Communicator& world) {
   const auto all = ProcessMesh::Create(world, 0, 1);
   ASSERT_TRUE(all.ok()) << all.status();

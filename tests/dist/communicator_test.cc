@@ -13,8 +13,8 @@ namespace frond {
 namespace {
 
 using Check = void (*)(Communicator&);
-constexpr Check kChecks[] = {CheckReductions, CheckMovement, CheckSplits, CheckKeepGrads,
-                             CheckMesh};
+constexpr Check kChecks[] = {CheckReductions, CheckMovement,  CheckSplits,
+                             CheckKeepGrads,  CheckEarlySums, CheckMesh};
 
 TEST(LocalCommunicatorTest, KeepsTheContract) {
   LocalCommunicator world;

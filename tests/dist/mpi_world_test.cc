@@ -83,6 +83,7 @@ int Main(int argc, char** argv) {
   Register("Splits", CheckSplits, world);
   Register("DeviceOperands", CheckDeviceOperands, world);
   Register("KeepGrads", CheckKeepGrads, world);
+  Register("EarlySums", CheckEarlySums, world);
   Register("Mesh", CheckMesh, world);
   return RUN_ALL_TESTS();
 }
