@@ -23,8 +23,11 @@ constexpr int kTimedRuns = 2;
 constexpr int64_t kMaxScratchBytes = int64_t{512} << 20;
 
 void CheckBlas(cublasStatus_t status, const char* call) {
-  CHECK(status == CUBLAS_STATUS_SUCCESS)
-      << call << ": " << cublasLtGetStatusName(status) << ", " << cublasLtGetStatusString(status);
+  if (status == CUBLAS_STATUS_SUCCESS) return;
+  int device = -1;
+  (void)cudaGetDevice(&device);
+  CHECK(false) << call << " on GPU " << device << ": " << cublasLtGetStatusName(status) << ", "
+               << cublasLtGetStatusString(status);
 }
 #define FROND_BLAS_CHECK(call) CheckBlas(call, #call)
 
@@ -112,16 +115,17 @@ CublasProducts::Candidates CublasProducts::Propose(const ProductKey& key, const 
 
   Candidates candidates(kMaxCandidates);
   int found = 0;
-  FROND_BLAS_CHECK(cublasLtMatmulAlgoGetHeuristic(
+  const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
       handle_, plan.description.get(), plan.left.get(), plan.right.get(), plan.result.get(),
-      plan.result.get(), created, kMaxCandidates, candidates.data(), &found));
+      plan.result.get(), created, kMaxCandidates, candidates.data(), &found);
   candidates.resize(static_cast<size_t>(found));
   std::erase_if(candidates, [](const cublasLtMatmulHeuristicResult_t& candidate) {
     return candidate.state != CUBLAS_STATUS_SUCCESS;
   });
-  CHECK(!candidates.empty()) << "cuBLASLt has no algorithm for a product [" << key.m << ", "
-                             << key.k << "] x [" << key.k << ", " << key.n << "] of "
-                             << DTypeName(key.operand);
+  CHECK(!candidates.empty()) << "cuBLASLt has no algorithm for [" << key.m << ", " << key.k
+                             << "] x [" << key.k << ", " << key.n << "], " << DTypeName(key.operand)
+                             << " -> " << DTypeName(key.result) << ": "
+                             << cublasLtGetStatusString(status);
   return candidates;
 }
 
