@@ -8,8 +8,7 @@
 
 namespace frond {
 
-// y[t] = table[ids[t]]. table [V, d] f32 or f64; y [T, d], assigned, f32, bf16 or f64. CHECKs the
-// ids.
+// y[t] = table[ids[t]]. table [V, d] and y [T, d], assigned: any float. CHECKs the ids.
 void Embedding(Context& ctx, ConstView table, std::span<const int32_t> ids, View y);
 
 // dtable[ids[t]] += dy[t], accumulated in an order that depends on the ids alone (deterministic).

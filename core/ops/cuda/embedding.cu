@@ -26,8 +26,8 @@ __device__ __forceinline__ int64_t Column() {
   return (int64_t{blockIdx.y} * blockDim.x + threadIdx.x) * kWidth;
 }
 
-template <int kWidth, class Y>
-__global__ void EmbeddingKernel(const float* table, const int32_t* ids, int64_t dim, Y* y) {
+template <int kWidth, class Table, class Y>
+__global__ void EmbeddingKernel(const Table* table, const int32_t* ids, int64_t dim, Y* y) {
   const int64_t column = Column<kWidth>();
   if (column >= dim) return;
   const int64_t id = ids[blockIdx.x];
@@ -100,10 +100,13 @@ void Embedding(Context& ctx, ConstView table, std::span<const int32_t> ids, View
   const Uploaded<int32_t> device_ids(ctx, ids);
   const int64_t dim = table.dim(1);
   VisitWidth(HasRowsOfEight(table) && HasRowsOfEight(y), [&](auto width) {
-    VisitGpuType(y.dtype, [&](auto type) {
-      using Y = decltype(type);
-      Launch(ctx, RowGrid(y.dim(0), dim, width), EmbeddingKernel<width(), Y>, table.As<float>(),
-             device_ids.data(), dim, y.As<Y>());
+    VisitGpuType(table.dtype, [&](auto from) {
+      VisitGpuType(y.dtype, [&](auto to) {
+        using Table = decltype(from);
+        using Y = decltype(to);
+        Launch(ctx, RowGrid(y.dim(0), dim, width), EmbeddingKernel<width(), Table, Y>,
+               table.As<Table>(), device_ids.data(), dim, y.As<Y>());
+      });
     });
   });
 }
