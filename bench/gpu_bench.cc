@@ -218,8 +218,8 @@ void BenchVocabulary(Bench& bench) {
   Tensor dhidden = bench.Values({s.head_tokens, s.d_model}, DType::kBF16);
   const double flops = 6.0 * elements * static_cast<double>(s.vocabulary);
   bench.Measure("head and loss with gradients", flops, 0, [&] {
-    HeadLoss(ctx, x, {.value = table, .forward = &packed}, ids, weights, {.z_loss = 1e-4}, nll,
-             log_z, dhidden, dtable);
+    HeadLoss(ctx, x, {.value = table, .forward = &packed, .backward = &packed}, ids, weights,
+             {.z_loss = 1e-4}, nll, log_z, dhidden, dtable);
   });
 }
 
