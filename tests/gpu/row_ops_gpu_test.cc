@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/philox.h"
+#include "core/ops/cuda/token_keys.h"
 #include "core/ops/dropout.h"
 #include "core/ops/embedding.h"
 #include "core/ops/gated_gelu.h"
@@ -69,6 +70,25 @@ TEST_F(RowOpsGpuTest, DropoutKeepsWhatTheCpuKeeps) {
       }
     }
   }
+}
+
+TEST_F(RowOpsGpuTest, TokenKeysAreSentOnce) {
+  FROND_GPU_OR_SKIP(gpu);
+  cuda::TokenKeys& sent = gpu.ctx->Backend<cuda::TokenKeys>();
+  // More lists than are kept, equal but for their ends, each asked for twice.
+  std::vector<uint64_t> keys = {1, 2, 3, 0};
+  for (int i = 0; i < 100; ++i) {
+    keys.back() = MixBits(static_cast<uint64_t>(i));
+    const uint64_t* first = sent.OnDevice(*gpu.ctx, keys);
+    ASSERT_EQ(sent.OnDevice(*gpu.ctx, keys), first);
+    std::vector<uint64_t> back(keys.size());
+    gpu.memory->CopyToHost(first, keys.size() * sizeof(uint64_t), back.data());
+    ASSERT_EQ(back, keys);
+    ASSERT_EQ(sent.num_sent(), i + 1);
+  }
+  keys.resize(3);
+  sent.OnDevice(*gpu.ctx, keys);
+  EXPECT_EQ(sent.num_sent(), 101);
 }
 
 TEST_F(RowOpsGpuTest, EmbeddingGradientOfFrequentIdsHasTheSameBitsEachTime) {

@@ -2,6 +2,7 @@
 // 16 apart, so half a warp draws for 128 columns and hands the outcomes round by ballots.
 #include "core/base/philox.h"
 #include "core/ops/cuda/dropout.h"
+#include "core/ops/cuda/token_keys.h"
 #include "core/ops/cuda/vectors.cuh"
 
 namespace frond::cuda {
@@ -105,9 +106,9 @@ void Apply(Context& ctx, ConstView x, const DropoutSpec& spec, ConstView residua
                       .items = static_cast<uint32_t>(items),
                       .groups = static_cast<uint32_t>(groups),
                       .dim = x.dim(1)};
-  const Uploaded<uint64_t> token_keys(
-      ctx, rows.threshold > 0 ? spec.token_keys : std::span<const uint64_t>());
-  rows.token_keys = token_keys.data();
+  if (rows.threshold > 0) {
+    rows.token_keys = ctx.Backend<TokenKeys>().OnDevice(ctx, spec.token_keys);
+  }
   const bool has_residual = residual.data != nullptr;
   const bool wide =
       HasRowsOfEight(x) && HasRowsOfEight(out) && (!has_residual || HasRowsOfEight(residual));
