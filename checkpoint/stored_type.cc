@@ -85,7 +85,7 @@ void ConvertTo(DType to, const char* from, int64_t count, char* out) {
   VisitFloatType(to, [&](auto t) { ConvertRange<From, decltype(t)>(from, count, out); });
 }
 
-bool IsFloat(DType dtype) { return dtype != DType::kI32; }
+bool IsFloat(DType dtype) { return dtype != DType::kI32 && dtype != DType::kI16; }
 
 }  // namespace
 
@@ -110,8 +110,10 @@ StoredType StoredTypeOf(DType dtype) {
       return StoredType::kBF16;
     case DType::kI32:
       return StoredType::kI32;
+    case DType::kI16:
+      break;
   }
-  CHECK(false) << "unknown dtype";
+  CHECK(false) << DTypeName(dtype) << " is not stored as it is";
   return StoredType::kF32;
 }
 
@@ -147,7 +149,9 @@ void DecodeElements(StoredType from, const char* bytes, View out) {
   }
 }
 
-bool CanEncode(DType from, DType to) { return IsFloat(from) == IsFloat(to); }
+bool CanEncode(DType from, DType to) {
+  return IsFloat(from) ? IsFloat(to) : from == DType::kI32 && to == DType::kI32;
+}
 
 void EncodeElements(ConstView value, int64_t first, int64_t count, DType to, char* bytes) {
   CHECK(CanEncode(value.dtype, to)) << DTypeName(value.dtype) << " to " << DTypeName(to);

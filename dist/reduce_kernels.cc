@@ -59,7 +59,10 @@ void FoldRanks(Reduce op, DType dtype, std::span<const void* const> sources, int
       return Fold(op, sources, count, static_cast<int32_t*>(out), parallel);
     case DType::kBF16:
       return Fold(op, sources, count, static_cast<BFloat16*>(out), parallel);
+    case DType::kI16:
+      break;
   }
+  CHECK(false) << "no sums of " << DTypeName(dtype);
 }
 
 }  // namespace frond

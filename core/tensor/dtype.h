@@ -10,7 +10,8 @@
 
 namespace frond {
 
-enum class DType : uint8_t { kF32, kBF16, kF64, kI32 };  // kF64 is for tests on the CPU
+// kF64 is for tests on the CPU; kI16 holds the low halves of split weights (float_halves.h).
+enum class DType : uint8_t { kF32, kBF16, kF64, kI32, kI16 };
 
 inline size_t DTypeSize(DType dtype) {
   switch (dtype) {
@@ -18,6 +19,7 @@ inline size_t DTypeSize(DType dtype) {
     case DType::kI32:
       return 4;
     case DType::kBF16:
+    case DType::kI16:
       return 2;
     case DType::kF64:
       return 8;
@@ -35,6 +37,8 @@ inline absl::string_view DTypeName(DType dtype) {
       return "f64";
     case DType::kI32:
       return "i32";
+    case DType::kI16:
+      return "i16";
   }
   return "?";
 }
@@ -72,6 +76,10 @@ template <>
 struct DTypeOf<int32_t> {
   static constexpr DType kValue = DType::kI32;
 };
+template <>
+struct DTypeOf<int16_t> {
+  static constexpr DType kValue = DType::kI16;
+};
 
 // The type in which sums over elements of type T are kept: f64 for f64, else f32.
 template <class T>
@@ -96,6 +104,7 @@ void VisitFloatType(DType dtype, Function&& function) {
     case DType::kF64:
       return function(double{});
     case DType::kI32:
+    case DType::kI16:
       break;
   }
   CHECK(false) << "not a floating dtype: " << DTypeName(dtype);

@@ -1,0 +1,39 @@
+// Master weights: what is kept of a weight between steps, in one of three formats.
+#pragma once
+
+#include <cstdint>
+
+#include "core/tensor/tensor.h"
+
+namespace frond {
+
+// One of
+//   value f32 (or f64)          the weight itself
+//   value bf16, low i16         its halves (core/tensor/float_halves.h): together the f32 bits
+//   value bf16, low without data    bf16 alone, which updates round stochastically
+// In the last two, `value` is what bf16 products and look-ups read.
+struct MasterView {
+  View value;
+  View low = {};
+
+  bool is_split() const { return low.data != nullptr; }
+  // Of the numbers that the format can hold: f32 for halves.
+  DType exact_dtype() const { return is_split() ? DType::kF32 : value.dtype; }
+};
+
+// Elements [first, first + count) in one dim.
+MasterView Slice(const MasterView& master, int64_t first, int64_t count);
+
+// x = the weight. x has as many elements; f32, or f64 where the master is f64.
+void ReadMaster(Context& ctx, const MasterView& master, View x);
+
+// The weight becomes x, of the same dtypes: exactly, or, where it is bf16 alone, rounded to nearest
+// with halves away from zero, as the high half of a split weight is.
+void WriteMaster(Context& ctx, ConstView x, const MasterView& master);
+
+// y bf16 = x f32, rounded up or down at random so that the expectation of y is x. Element i draws
+// the bits that `key` has for element `first` + i: a pure function of these, the same on every
+// device. Infinities and NaN stay what they are.
+void CastStochastic(Context& ctx, ConstView x, uint64_t key, int64_t first, View y);
+
+}  // namespace frond
