@@ -5,9 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
+#include "core/ops/adafactor.h"
 #include "core/ops/elementwise.h"
-#include "optim/factored_kernels.h"
-#include "optim/unfactored_kernels.h"
 
 namespace frond {
 namespace {
@@ -16,36 +15,6 @@ Tensor Zeros(Context& ctx, const Shape& shape, DType dtype) {
   Tensor zeros(ctx, shape, dtype, MemoryKind::kOptimizer);
   Fill(ctx, 0, zeros);
   return zeros;
-}
-
-// v = decay v + (1 - decay) (scale^2 sum / count + epsilon)
-template <class T>
-void MixMoment(const std::vector<double>& sums, int64_t count, const SecondMomentStep& step,
-               Tensor& v) {
-  const double scale = step.gradient_scale * step.gradient_scale / static_cast<double>(count);
-  T* value = v.As<T>();
-  for (size_t i = 0; i < sums.size(); ++i) {
-    value[i] = static_cast<T>(step.decay * static_cast<double>(value[i]) +
-                              (1.0 - step.decay) * (scale * sums[i] + step.epsilon));
-  }
-}
-
-template <class T>
-double Mean(const Tensor& v) {
-  const int64_t n = v.shape().num_elements();
-  double sum = 0;
-  for (int64_t i = 0; i < n; ++i) sum += static_cast<double>(v.As<T>()[i]);
-  return sum / static_cast<double>(n);
-}
-
-// numerator / sqrt(v)
-template <class T>
-std::vector<T> InverseRoots(const Tensor& v, double numerator) {
-  std::vector<T> roots(static_cast<size_t>(v.shape().num_elements()));
-  for (size_t i = 0; i < roots.size(); ++i) {
-    roots[i] = static_cast<T>(numerator / std::sqrt(static_cast<double>(v.As<T>()[i])));
-  }
-  return roots;
 }
 
 template <class T>
@@ -130,68 +99,24 @@ double Adafactor::Decay(int64_t step) const {
   return 1.0 - std::pow(static_cast<double>(t), -options_.decay_exponent);
 }
 
-double Adafactor::UpdateScale(double update_squares, double param_squares, int64_t count,
-                              const StepInfo& info) const {
-  const double n = static_cast<double>(count);
-  double scale = info.learning_rate;
-  if (options_.multiply_by_parameter_scale) {
-    scale *= std::max(std::sqrt(param_squares / n), options_.epsilon_parameter);
-  }
-  if (options_.clipping_threshold > 0) {
-    scale /= std::max(1.0, std::sqrt(update_squares / n) / options_.clipping_threshold);
-  }
-  return scale;
-}
-
-template <class T>
-void Adafactor::UpdateFactored(Param& param, ConstView grad, const StepInfo& info,
-                               State& state) const {
-  const int64_t rows = grad.dim(0), cols = grad.dim(1);
-  const SecondMomentStep step{.decay = Decay(info.step),
-                              .gradient_scale = info.gradient_scale,
-                              .epsilon = options_.epsilon_squared_gradient};
-  const T* g = grad.As<T>();
-  T* p = param.value.As<T>();
-  const RowColSums sums = SquareSums(g, rows, cols);
-  MixMoment<T>(sums.rows, cols, step, state.row);
-  MixMoment<T>(sums.cols, rows, step, state.col);
-  std::vector<T> row_factor =
-      InverseRoots<T>(state.row, info.gradient_scale * std::sqrt(Mean<T>(state.row)));
-  const std::vector<T> col_factor = InverseRoots<T>(state.col, 1.0);
-  const UpdateSums squares = FactoredUpdateSums(g, p, row_factor, col_factor);
-  const double scale = UpdateScale(squares.update, squares.param, rows * cols, info);
-  for (T& factor : row_factor) factor = static_cast<T>(scale * static_cast<double>(factor));
-  ApplyFactored(g, row_factor, col_factor, 1.0 - options_.weight_decay_rate, p);
-}
-
-template <class T>
-void Adafactor::UpdateUnfactored(Param& param, ConstView grad, const StepInfo& info,
-                                 State& state) const {
-  const int64_t n = grad.num_elements();
-  const SecondMomentStep step{.decay = Decay(info.step),
-                              .gradient_scale = info.gradient_scale,
-                              .epsilon = options_.epsilon_squared_gradient};
-  const T* g = grad.As<T>();
-  T* p = param.value.As<T>();
-  T* v = state.full.As<T>();
-  const UpdateSums squares = UpdateSecondMoment(g, p, n, step, v);
-  const double scale = UpdateScale(squares.update, squares.param, n, info);
-  ApplyUnfactored(g, v, n, scale * info.gradient_scale, 1.0 - options_.weight_decay_rate, p);
-}
-
 void Adafactor::Update(Context& ctx, Param& param, ConstView grad, const StepInfo& info) {
-  const ProfileScope scope(ctx.profiler(), "adafactor");
   CHECK_LT(static_cast<size_t>(param.index), states_.size()) << param.name << " is not registered";
   State& state = states_[static_cast<size_t>(param.index)];
   CHECK_EQ(state.name, param.name);
   CHECK_EQ(grad.shape, param.value.shape()) << param.name;
-  const bool is_f64 = param.value.dtype() == DType::kF64;
+  const AdafactorStep step = {.decay = Decay(info.step),
+                              .gradient_scale = info.gradient_scale,
+                              .epsilon = options_.epsilon_squared_gradient,
+                              .learning_rate = info.learning_rate,
+                              .clipping_threshold = options_.clipping_threshold,
+                              .multiply_by_parameter_scale = options_.multiply_by_parameter_scale,
+                              .epsilon_parameter = options_.epsilon_parameter,
+                              .keep = 1.0 - options_.weight_decay_rate,
+                              .rounding_key = param.RoundingKey(ctx.rng)};
   if (state.full.empty()) {
-    is_f64 ? UpdateFactored<double>(param, grad, info, state)
-           : UpdateFactored<float>(param, grad, info, state);
+    AdafactorUpdateFactored(ctx, grad, step, state.row, state.col, param.master());
   } else {
-    is_f64 ? UpdateUnfactored<double>(param, grad, info, state)
-           : UpdateUnfactored<float>(param, grad, info, state);
+    AdafactorUpdateUnfactored(ctx, grad, step, state.full, param.master());
   }
 }
 

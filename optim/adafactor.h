@@ -28,7 +28,7 @@ absl::Status CheckAdafactorOptions(const AdafactorOptions& options);
 //   u = g / sqrt(v_row v_col / mean(v_row));  u /= max(1, RMS(u) / clipping_threshold)
 //   p = (1 - weight_decay_rate) p - learning_rate max(RMS(p), epsilon_parameter) u
 // Other parameters (vectors and tables with a small dim) keep v = decay v + ... in full. Parameters
-// have at most two dims. State is in the masters' dtype: slots adafactor/v_row/<name> [out] and
+// have at most two dims. State is f32 (f64 for f64 masters): slots adafactor/v_row/<name> [out] and
 // adafactor/v_col/<name> [in], or adafactor/v/<name> in the parameter's shape.
 class Adafactor : public Optimizer {
  public:
@@ -48,13 +48,6 @@ class Adafactor : public Optimizer {
   };
 
   bool IsFactored(const Shape& shape) const;
-  // What the update of a parameter is multiplied by, from the sums over it.
-  double UpdateScale(double update_squares, double param_squares, int64_t count,
-                     const StepInfo& info) const;
-  template <class T>
-  void UpdateFactored(Param& param, ConstView grad, const StepInfo& info, State& state) const;
-  template <class T>
-  void UpdateUnfactored(Param& param, ConstView grad, const StepInfo& info, State& state) const;
   double Decay(int64_t step) const;
 
   AdafactorOptions options_;

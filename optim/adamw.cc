@@ -4,8 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
+#include "core/ops/adamw.h"
 #include "core/ops/elementwise.h"
-#include "optim/adamw_kernels.h"
 
 namespace frond {
 
@@ -51,7 +51,6 @@ std::vector<OptimizerSlot> AdamW::Slots() {
 }
 
 void AdamW::Update(Context& ctx, Param& param, ConstView grad, const StepInfo& info) {
-  const ProfileScope scope(ctx.profiler(), "adamw");
   CHECK_LT(static_cast<size_t>(param.index), states_.size()) << param.name << " is not registered";
   State& state = states_[static_cast<size_t>(param.index)];
   CHECK_EQ(state.name, param.name);
@@ -65,15 +64,9 @@ void AdamW::Update(Context& ctx, Param& param, ConstView grad, const StepInfo& i
       .root_unbias = 1.0 / std::sqrt(1.0 - std::pow(options_.beta2, t)),
       .epsilon = options_.epsilon,
       .keep = 1.0 - info.learning_rate * options_.weight_decay,
+      .rounding_key = param.RoundingKey(ctx.rng),
   };
-  const int64_t n = grad.num_elements();
-  if (param.value.dtype() == DType::kF64) {
-    ApplyAdamW(grad.As<double>(), n, step, state.m.As<double>(), state.v.As<double>(),
-               param.value.As<double>());
-  } else {
-    ApplyAdamW(grad.As<float>(), n, step, state.m.As<float>(), state.v.As<float>(),
-               param.value.As<float>());
-  }
+  AdamWUpdate(ctx, grad, step, state.m, state.v, param.master());
 }
 
 }  // namespace frond

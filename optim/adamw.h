@@ -21,7 +21,7 @@ absl::Status CheckAdamWOptions(const AdamWOptions& options);
 // With gradient g and t = step + 1:
 //   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
 //   p = (1 - lr weight_decay) p - lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)
-// Slots adamw/m/<name> and adamw/v/<name>, in the parameter's shape and dtype.
+// Slots adamw/m/<name> and adamw/v/<name>, in the parameter's shape, f32 (f64 for f64 masters).
 class AdamW : public Optimizer {
  public:
   explicit AdamW(const AdamWOptions& options) : options_(options) {}

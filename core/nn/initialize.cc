@@ -11,6 +11,7 @@
 #include "core/base/philox.h"
 #include "core/nn/param.h"
 #include "core/ops/cpu/vector_clones.h"
+#include "core/ops/master_pieces.h"
 #include "core/tensor/transfer.h"
 
 namespace frond {
@@ -122,11 +123,9 @@ void ParamStore::Initialize(Context& ctx, uint64_t seed) {
 }
 
 void ParamStore::Initialize(Context& ctx, Param& param, uint64_t seed) {
-  if (param.value.empty()) {
-    param.value = Tensor(ctx, param.spec.shape, master_dtype(), MemoryKind::kParams);
-  }
+  Allocate(ctx, param);
   static_assert(kPieceElements % kBlock == 0);
-  CHECK_OK(FillInPieces(&ctx.memory(), param.value, [&](int64_t first, View piece) {
+  CHECK_OK(FillMasterInPieces(&ctx.memory(), param.master(), [&](int64_t first, View piece) {
     if (piece.dtype == DType::kF64) {
       FillParam(param, seed, first, piece.num_elements(), piece.As<double>());
     } else {

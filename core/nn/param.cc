@@ -12,9 +12,11 @@ Scope Scope::operator/(absl::string_view child) const {
 
 Scope Scope::operator/(int index) const { return *this / absl::StrCat(index); }
 
-ParamStore::ParamStore(DType compute) : compute_(compute) {
+ParamStore::ParamStore(DType compute, MasterFormat masters) : compute_(compute), masters_(masters) {
   CHECK(compute == DType::kF32 || compute == DType::kBF16 || compute == DType::kF64)
       << "parameters cannot be computed with in " << DTypeName(compute);
+  CHECK(masters == MasterFormat::kWhole || compute == DType::kBF16)
+      << "masters in bf16 for products in " << DTypeName(compute);
 }
 
 Param& ParamStore::Add(const Scope& scope, const ParamSpec& spec) {
@@ -41,9 +43,16 @@ int64_t ParamStore::num_elements() const {
 }
 
 void ParamStore::Allocate(Context& ctx) {
-  for (const auto& param : params_) {
-    if (!param->value.empty()) continue;
-    param->value = Tensor(ctx, param->spec.shape, master_dtype(), MemoryKind::kParams);
+  for (const auto& param : params_) Allocate(ctx, *param);
+}
+
+void ParamStore::Allocate(Context& ctx, Param& param) const {
+  if (!param.value.empty()) return;
+  const Shape& shape = param.spec.shape;
+  const bool is_whole = masters_ == MasterFormat::kWhole || param.spec.use == ParamUse::kVector;
+  param.value = Tensor(ctx, shape, is_whole ? master_dtype() : DType::kBF16, MemoryKind::kParams);
+  if (!is_whole && masters_ == MasterFormat::kSplit) {
+    param.low = Tensor(ctx, shape, DType::kI16, MemoryKind::kParams);
   }
 }
 

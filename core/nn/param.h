@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "core/base/philox.h"
+#include "core/ops/master.h"
 #include "core/ops/matmul.h"
 #include "core/tensor/tensor.h"
 
@@ -63,7 +65,13 @@ struct Param {
   std::string name;
   ParamSpec spec;
   int index = 0;  // position in declaration order
-  Tensor value;   // master weights: f32, or f64 in tests
+  // The master weight, which steps change: whole in `value` (f32, or f64 in tests), or bf16 in
+  // `value`, as products and look-ups read it, with the rest of a split weight in `low`.
+  Tensor value;
+  Tensor low;
+  MasterView master() { return {value, low}; }
+  // Keys the stochastic rounding of this parameter in the step of `rng`.
+  uint64_t RoundingKey(const RngKey& rng) const { return rng.At(static_cast<uint32_t>(index)); }
 
   // Forms for the products of one step (see ParamStore::PrepareCompute); empty where products read
   // `value`, or where `forward` serves both.
@@ -76,11 +84,12 @@ struct Param {
 
 class ParamStore {
  public:
-  // Masters are f32, or f64 where `compute` is f64. `compute` is the dtype of the products: f32,
-  // bf16 or f64.
-  explicit ParamStore(DType compute);
+  // `compute` is the dtype of the products: f32, bf16 or f64. Whole masters are f32, or f64 where
+  // `compute` is; other formats are for bf16 products, and vectors are whole in every format.
+  explicit ParamStore(DType compute, MasterFormat masters = MasterFormat::kWhole);
 
   DType compute_dtype() const { return compute_; }
+  // Of whole masters, gradients and optimizer state.
   DType master_dtype() const { return compute_ == DType::kF64 ? DType::kF64 : DType::kF32; }
 
   // CHECKs that the name is new. The reference stays valid as long as the store. No memory is taken
@@ -103,7 +112,10 @@ class ParamStore {
   void PrepareCompute(Context& ctx, bool for_training);
 
  private:
+  void Allocate(Context& ctx, Param& param) const;
+
   DType compute_;
+  MasterFormat masters_;
   std::vector<std::unique_ptr<Param>> params_;
   std::unordered_map<std::string, Param*> by_name_;
 };

@@ -7,6 +7,9 @@
 
 namespace frond {
 
+// How a store keeps its weights between steps; MasterView says what each consists of.
+enum class MasterFormat : uint8_t { kWhole, kSplit, kStochastic };
+
 // One of
 //   value f32 (or f64)          the weight itself
 //   value bf16, low i16         its halves (core/tensor/float_halves.h): together the f32 bits

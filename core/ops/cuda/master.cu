@@ -38,13 +38,13 @@ void Move(Context& ctx, const Source& source, const Target& target, int64_t n) {
 }
 
 // Only read.
-WholeMaster Floats(ConstView x) { return {const_cast<float*>(x.As<float>())}; }
+WholeMaster WholeOf(ConstView x) { return {const_cast<float*>(x.As<float>())}; }
 
 }  // namespace
 
 void ReadMaster(Context& ctx, const MasterView& master, View x) {
   if (!master.is_split()) return Cast(ctx, master.value, x);
-  VisitMaster(master, 0, [&](auto source) { Move(ctx, source, Floats(x), x.num_elements()); });
+  VisitMaster(master, 0, [&](auto source) { Move(ctx, source, WholeOf(x), x.num_elements()); });
 }
 
 void WriteMaster(Context& ctx, ConstView x, const MasterView& master) {
@@ -52,17 +52,17 @@ void WriteMaster(Context& ctx, ConstView x, const MasterView& master) {
   auto* value = reinterpret_cast<uint16_t*>(master.value.As<BFloat16>());
   if (master.is_split()) {
     const SplitMaster target{value, master.low.As<int16_t>()};
-    return Move(ctx, Floats(x), target, x.num_elements());
+    return Move(ctx, WholeOf(x), target, x.num_elements());
   }
-  Move(ctx, Floats(x), NearestMaster{value}, x.num_elements());
+  Move(ctx, WholeOf(x), NearestMaster{value}, x.num_elements());
 }
 
 void CastStochastic(Context& ctx, ConstView x, uint64_t key, int64_t first, View y) {
   // The four of a store draw from one call where they begin at a multiple of four.
   const StochasticMaster target{y.As<BFloat16>(), key, first};
   const int64_t n = x.num_elements();
-  if (first % 4 == 0) return Move(ctx, Floats(x), target, n);
-  Launch(ctx, GridFor(ctx, n), MoveKernel<WholeMaster, StochasticMaster>, Floats(x), target,
+  if (first % 4 == 0) return Move(ctx, WholeOf(x), target, n);
+  Launch(ctx, GridFor(ctx, n), MoveKernel<WholeMaster, StochasticMaster>, WholeOf(x), target,
          int64_t{0}, n);
 }
 

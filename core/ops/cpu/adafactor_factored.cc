@@ -1,16 +1,16 @@
-#include "optim/factored_kernels.h"
+#include "core/ops/cpu/adafactor_factored.h"
 
 #include <algorithm>
 
 #include "core/ops/cpu/vector_clones.h"
 
-namespace frond {
+namespace frond::cpu {
 namespace {
 
 constexpr int kLanes = 32;
-constexpr int64_t kSegment = 4096;   // columns whose sums stay in the first-level cache
-constexpr int64_t kRowsAtOnce = 32;  // rows that are summed in the element type
-constexpr int64_t kSmall = 1 << 15;  // elements below which threads do not pay
+constexpr int64_t kSegment = kMasterRun;  // columns whose sums stay in the first-level cache
+constexpr int64_t kRowsAtOnce = 32;       // rows that are summed in the element type
+constexpr int64_t kSmall = 1 << 15;       // elements below which threads do not pay
 
 // Rows cut into chunks of a size that depends on the shape alone.
 struct Chunks {
@@ -107,7 +107,24 @@ UpdateSums UpdateSegment(const double* g, const double* p, const double* col_fac
   return UpdateSegmentLoop(g, p, col_factor, n);
 }
 
-// One row of ApplyFactored.
+// Of row i, without its own factor.
+template <class T>
+UpdateSums RowSums(const T* g, const MasterAccess<T>& p, const std::vector<T>& col_factor,
+                   int64_t i) {
+  alignas(64) T buffer[kSegment];
+  const int64_t cols = static_cast<int64_t>(col_factor.size());
+  UpdateSums row;
+  for (int64_t first = 0; first < cols; first += kSegment) {
+    const int64_t at = i * cols + first, n = std::min(kSegment, cols - first);
+    const UpdateSums segment =
+        UpdateSegment(g + at, p.Load(at, n, buffer), col_factor.data() + first, n);
+    row.update += segment.update;
+    row.param += segment.param;
+  }
+  return row;
+}
+
+// A run of one row of ApplyFactored.
 template <class T>
 struct RowUpdate {
   T keep, scale;
@@ -152,8 +169,8 @@ RowColSums SquareSums(const T* g, int64_t rows, int64_t cols) {
 }
 
 template <class T>
-UpdateSums FactoredUpdateSums(const T* g, const T* p, const std::vector<T>& row_factor,
-                              const std::vector<T>& col_factor) {
+UpdateSums FactoredUpdateSums(const T* g, const MasterAccess<T>& p,
+                              const std::vector<T>& row_factor, const std::vector<T>& col_factor) {
   const int64_t rows = static_cast<int64_t>(row_factor.size());
   const int64_t cols = static_cast<int64_t>(col_factor.size());
   const Chunks chunks(rows, cols);
@@ -162,14 +179,7 @@ UpdateSums FactoredUpdateSums(const T* g, const T* p, const std::vector<T>& row_
   for (int64_t c = 0; c < chunks.count; ++c) {
     UpdateSums sum;
     for (int64_t i = chunks.begin(c); i < chunks.end(c); ++i) {
-      UpdateSums row;
-      for (int64_t first = 0; first < cols; first += kSegment) {
-        const int64_t at = i * cols + first;
-        const UpdateSums segment = UpdateSegment(g + at, p + at, col_factor.data() + first,
-                                                 std::min(kSegment, cols - first));
-        row.update += segment.update;
-        row.param += segment.param;
-      }
+      const UpdateSums row = RowSums(g, p, col_factor, i);
       const double factor = static_cast<double>(row_factor[static_cast<size_t>(i)]);
       sum.update += factor * factor * row.update;
       sum.param += row.param;
@@ -181,28 +191,33 @@ UpdateSums FactoredUpdateSums(const T* g, const T* p, const std::vector<T>& row_
 
 template <class T>
 void ApplyFactored(const T* g, const std::vector<T>& row_scale, const std::vector<T>& col_factor,
-                   double keep, T* p) {
+                   double keep, const MasterAccess<T>& p) {
   const int64_t rows = static_cast<int64_t>(row_scale.size());
   const int64_t cols = static_cast<int64_t>(col_factor.size());
   const Chunks chunks(rows, cols);
   const T kept = static_cast<T>(keep);
 #pragma omp parallel for schedule(static) if (chunks.parallel)
   for (int64_t i = 0; i < rows; ++i) {
-    const RowUpdate<T> row{kept, row_scale[static_cast<size_t>(i)], g + i * cols,
-                           col_factor.data()};
-    ApplyRow(row, cols, p + i * cols);
+    alignas(64) T buffer[kSegment];
+    for (int64_t first = 0; first < cols; first += kSegment) {
+      const int64_t at = i * cols + first, n = std::min(kSegment, cols - first);
+      T* run = p.Load(at, n, buffer);
+      ApplyRow({kept, row_scale[static_cast<size_t>(i)], g + at, col_factor.data() + first}, n,
+               run);
+      p.Store(run, at, n);
+    }
   }
 }
 
 template RowColSums SquareSums(const float*, int64_t, int64_t);
 template RowColSums SquareSums(const double*, int64_t, int64_t);
-template UpdateSums FactoredUpdateSums(const float*, const float*, const std::vector<float>&,
-                                       const std::vector<float>&);
-template UpdateSums FactoredUpdateSums(const double*, const double*, const std::vector<double>&,
-                                       const std::vector<double>&);
+template UpdateSums FactoredUpdateSums(const float*, const MasterAccess<float>&,
+                                       const std::vector<float>&, const std::vector<float>&);
+template UpdateSums FactoredUpdateSums(const double*, const MasterAccess<double>&,
+                                       const std::vector<double>&, const std::vector<double>&);
 template void ApplyFactored(const float*, const std::vector<float>&, const std::vector<float>&,
-                            double, float*);
+                            double, const MasterAccess<float>&);
 template void ApplyFactored(const double*, const std::vector<double>&, const std::vector<double>&,
-                            double, double*);
+                            double, const MasterAccess<double>&);
 
-}  // namespace frond
+}  // namespace frond::cpu

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-namespace frond {
+namespace frond::cpu {
 
 struct UpdateSums {
   double update = 0;  // of the update before clipping and the learning rate
@@ -20,4 +20,4 @@ inline UpdateSums JoinSums(const std::vector<UpdateSums>& parts) {
   return total;
 }
 
-}  // namespace frond
+}  // namespace frond::cpu

@@ -7,9 +7,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "optim/update_sums.h"
+#include "core/ops/cpu/master_access.h"
+#include "core/ops/cpu/update_sums.h"
 
-namespace frond {
+namespace frond::cpu {
 
 struct RowColSums {
   std::vector<double> rows;  // sum_j g_ij^2
@@ -22,12 +23,12 @@ RowColSums SquareSums(const T* g, int64_t rows, int64_t cols);
 
 // The update is row_factor_i g_ij col_factor_j. Reads g and p once.
 template <class T>
-UpdateSums FactoredUpdateSums(const T* g, const T* p, const std::vector<T>& row_factor,
-                              const std::vector<T>& col_factor);
+UpdateSums FactoredUpdateSums(const T* g, const MasterAccess<T>& p,
+                              const std::vector<T>& row_factor, const std::vector<T>& col_factor);
 
 // p_ij = keep p_ij - row_scale_i g_ij col_factor_j. Reads g and p, writes p.
 template <class T>
 void ApplyFactored(const T* g, const std::vector<T>& row_scale, const std::vector<T>& col_factor,
-                   double keep, T* p);
+                   double keep, const MasterAccess<T>& p);
 
-}  // namespace frond
+}  // namespace frond::cpu

@@ -4,9 +4,10 @@
 
 #include <cstdint>
 
-#include "optim/update_sums.h"
+#include "core/ops/cpu/master_access.h"
+#include "core/ops/cpu/update_sums.h"
 
-namespace frond {
+namespace frond::cpu {
 
 struct SecondMomentStep {
   double decay = 0;           // v = decay v + (1 - decay) ((scale g)^2 + epsilon)
@@ -16,11 +17,12 @@ struct SecondMomentStep {
 
 // Updates v; the update that is summed is scale g / sqrt(v).
 template <class T>
-UpdateSums UpdateSecondMoment(const T* g, const T* p, int64_t n, const SecondMomentStep& step,
-                              T* v);
+UpdateSums UpdateSecondMoment(const T* g, const MasterAccess<T>& p, int64_t n,
+                              const SecondMomentStep& step, T* v);
 
 // p = keep p - scale g / sqrt(v).
 template <class T>
-void ApplyUnfactored(const T* g, const T* v, int64_t n, double scale, double keep, T* p);
+void ApplyUnfactored(const T* g, const T* v, int64_t n, double scale, double keep,
+                     const MasterAccess<T>& p);
 
-}  // namespace frond
+}  // namespace frond::cpu

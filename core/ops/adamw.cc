@@ -1,0 +1,21 @@
+#include "core/ops/adamw.h"
+
+#include "core/ops/cpu/adamw.h"
+#include "core/ops/cuda/adamw.h"
+#include "core/ops/dispatch.h"
+
+namespace frond {
+
+void AdamWUpdate(Context& ctx, ConstView grad, const AdamWStep& step, View m, View v,
+                 const MasterView& master) {
+  CHECK_EQ(master.value.shape, grad.shape);
+  const DType state = master.value.dtype == DType::kF64 ? DType::kF64 : DType::kF32;
+  for (const View& moment : {m, v}) {
+    CHECK_EQ(moment.num_elements(), grad.num_elements());
+    CHECK(moment.dtype == state) << DTypeName(moment.dtype);
+  }
+  const ProfileScope scope(ctx.profiler(), "adamw");
+  Dispatch<cpu::AdamWUpdate, cuda::AdamWUpdate>(ctx, grad, step, m, v, master);
+}
+
+}  // namespace frond

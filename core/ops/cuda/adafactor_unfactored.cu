@@ -1,0 +1,76 @@
+// The update of vectors and small tables: their second moments and the sums of squares in one pass,
+// the update in another.
+#include "core/ops/cuda/adafactor.h"
+#include "core/ops/cuda/adafactor_scale.cuh"
+#include "core/ops/cuda/masters.cuh"
+
+namespace frond::cuda {
+namespace {
+
+constexpr int kThreads = 256;
+
+// By the number of elements alone, so that sums have one order whatever the device.
+int64_t NumBlocks(int64_t n) { return std::min<int64_t>(DivideUp(n, 4 * kThreads), 2048); }
+
+struct MomentRule {
+  float decay, mix, scale, epsilon;
+};
+
+template <class Grad, class Master>
+__global__ void __launch_bounds__(kThreads)
+    SecondMomentKernel(MomentRule rule, const Grad* g, Master p, int64_t n, float* v,
+                       SquareParts parts) {
+  double update = 0, param = 0;
+  for (int64_t i = FirstItem(); i < n; i += ItemStride()) {
+    const float scaled = rule.scale * ToFloat(g[i]);
+    const float moment = rule.decay * v[i] + rule.mix * (scaled * scaled + rule.epsilon);
+    v[i] = moment;
+    const double u = scaled / sqrtf(moment), weight = p.Load(i);
+    update += u * u;
+    param += weight * weight;
+  }
+  update = BlockSum<kThreads>(update);
+  param = BlockSum<kThreads>(param);
+  if (threadIdx.x == 0) {
+    parts.update[blockIdx.x] = update;
+    parts.param[blockIdx.x] = param;
+  }
+}
+
+template <class Grad, class Master>
+__global__ void __launch_bounds__(kThreads)
+    ApplyUnfactoredKernel(double gradient_scale, float keep, const double* scale, const Grad* g,
+                          const float* v, int64_t n, Master p) {
+  const auto factor = static_cast<float>(*scale * gradient_scale);
+  for (int64_t i = FirstItem(); i < n; i += ItemStride()) {
+    p.Store(keep * p.Load(i) - factor * (ToFloat(g[i]) / sqrtf(v[i])), i);
+  }
+}
+
+}  // namespace
+
+void AdafactorUpdateUnfactored(Context& ctx, ConstView grad, const AdafactorStep& step, View v,
+                               const MasterView& master) {
+  const int64_t n = grad.num_elements(), blocks = NumBlocks(n);
+  Tensor memory(ctx, {2 * blocks + 1}, DType::kF64, MemoryKind::kWorkspace);
+  double* sums = memory.As<double>();
+  const SquareParts parts = {sums, sums + blocks, blocks};
+  double* scale = sums + 2 * blocks;
+  const MomentRule rule = {static_cast<float>(step.decay), static_cast<float>(1.0 - step.decay),
+                           static_cast<float>(step.gradient_scale),
+                           static_cast<float>(step.epsilon)};
+  const Grid grid = {.blocks = dim3(static_cast<unsigned>(blocks)), .threads = dim3(kThreads)};
+  VisitGpuType(grad.dtype, [&](auto element) {
+    using Grad = decltype(element);
+    VisitMaster(master, step.rounding_key, [&](auto p) {
+      using Master = decltype(p);
+      const Grad* g = grad.As<Grad>();
+      Launch(ctx, grid, SecondMomentKernel<Grad, Master>, rule, g, p, n, v.As<float>(), parts);
+      LaunchScale(ctx, ScaleRule(step, n), parts, scale);
+      Launch(ctx, grid, ApplyUnfactoredKernel<Grad, Master>, step.gradient_scale,
+             static_cast<float>(step.keep), scale, g, v.As<float>(), n, p);
+    });
+  });
+}
+
+}  // namespace frond::cuda
