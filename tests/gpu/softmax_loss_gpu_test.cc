@@ -90,7 +90,9 @@ TEST(SoftmaxLossGpuTest, ReadsTheRowsOfALargeVocabulary) {
 TEST(SoftmaxLossGpuTest, KeepsTheLossOfSureTokens) {
   FROND_GPU_OR_SKIP(gpu);
   const uint64_t seed = std::random_device{}();
-  // Large logits, and a target far above the rest: its loss is about 250 e^-17.
+  // Large logits, and a target far above the rest: its loss is some 1000 e^-20, of which rounding
+  // beside e^0 leaves a third at worst. The difference of log Z = 80 and the logit would be 0 or
+  // 8e-6.
   Rows rows = Draw(3, 1000, 1, seed);
   for (size_t r = 0; r < 3; ++r) {
     for (size_t i = 0; i < 1000; ++i) rows.logits[r * 1000 + i] += 60;
@@ -101,7 +103,7 @@ TEST(SoftmaxLossGpuTest, KeepsTheLossOfSureTokens) {
   const Results exact = LossOf(exact_ctx, rows, DType::kF64, DType::kF64, cpu::SoftmaxLoss);
   const Results ours = LossOf(*gpu.ctx, rows, DType::kF32, DType::kF32, cuda::SoftmaxLoss);
   for (size_t r = 0; r < 3; ++r) {
-    EXPECT_NEAR(ours.nll[r], exact.nll[r], 2e-7) << "seed " << seed;
+    EXPECT_NEAR(ours.nll[r], exact.nll[r], 1e-6) << "seed " << seed;
     EXPECT_NEAR(ours.log_z[r], exact.log_z[r], 1e-5) << "seed " << seed;
   }
 }
