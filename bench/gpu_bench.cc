@@ -15,7 +15,9 @@
 #include <string>
 #include <vector>
 
+#include "core/base/build_config.h"
 #include "core/ops/attention.h"
+#include "core/ops/cuda/cudnn_attention.h"
 #include "core/ops/dropout.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/embedding.h"
@@ -57,6 +59,14 @@ class Bench {
     Tensor tensor(ctx_, shape, dtype);
     Fill(ctx_, 0.01, tensor);
     return tensor;
+  }
+
+  // Whether lines whose names begin with `name` may be asked for: plans take time to build.
+  bool Selected(const std::string& name) const {
+    for (const char* end : {" forward", " gradient"}) {
+      if ((name + end).find(options_.filter) != std::string::npos) return true;
+    }
+    return false;
   }
 
   void Measure(const std::string& name, double flops, double bytes,
@@ -133,22 +143,31 @@ void BenchLinear(Bench& bench, const std::string& name, int64_t in, int64_t out)
                 [&] { MatMul(ctx, y, Trans::kYes, x, Trans::kNo, Write::kAccumulate, dw); });
 }
 
-// Segments of one length, packed end to end.
+// Segments of one length, end to end.
+struct EqualSegments {
+  EqualSegments(int64_t tokens, int32_t length) {
+    for (int32_t at = 0; at + length <= tokens; at += length) {
+      begin.push_back(at);
+      end.push_back(at + length);
+    }
+  }
+  void PutInto(AttentionSpec& spec) const {
+    spec.query_begin = spec.key_begin = begin;
+    spec.query_end = spec.key_end = end;
+  }
+  std::vector<int32_t> begin, end;
+};
+
 void BenchAttention(Bench& bench, const std::string& name, int32_t length, bool causal, bool bias,
                     float dropout) {
-  const int64_t tokens = bench.sizes().tokens / length * length;
-  std::vector<int32_t> begin, end;
-  for (int32_t at = 0; at < tokens; at += length) {
-    begin.push_back(at);
-    end.push_back(at + length);
-  }
+  const EqualSegments segments(bench.sizes().tokens, length);
+  const int64_t tokens = segments.end.back();
   std::vector<uint64_t> keys(static_cast<size_t>(tokens));
   for (size_t t = 0; t < keys.size(); ++t) keys[t] = t;
   AttentionSpec spec = {.num_heads = bench.sizes().heads, .head_dim = bench.sizes().head_dim};
   spec.causal = causal;
   spec.bidirectional = !causal;
-  spec.query_begin = spec.key_begin = begin;
-  spec.query_end = spec.key_end = end;
+  segments.PutInto(spec);
   spec.dropout_rate = dropout;
   spec.key_token_keys = keys;
   const Shape wide = {tokens, int64_t{spec.num_heads} * spec.head_dim};
@@ -168,6 +187,39 @@ void BenchAttention(Bench& bench, const std::string& name, int32_t length, bool 
   bench.Measure(size + " gradient", 10.0 * spec.head_dim * pairs, 0, [&] {
     AttentionGrad(bench.ctx(), dout, q, k, v, table, out, lse, spec, dq, dk, dv, dtable);
   });
+}
+
+// The same through cuDNN: with a bias as a whole tensor of scores and its gradient as another,
+// which spares it the work on buckets that ours does. Without cuDNN there are no such lines.
+void BenchCudnnAttention(Bench& bench, const std::string& name, int32_t length, bool causal,
+                         const cuda::CudnnAttentionOptions& options) {
+  if constexpr (kHaveCudnn) {
+    const EqualSegments segments(bench.sizes().tokens, length);
+    AttentionSpec spec = {.num_heads = bench.sizes().heads, .head_dim = bench.sizes().head_dim};
+    spec.causal = causal;
+    segments.PutInto(spec);
+    const std::string size = "cudnn " + name + " " + std::to_string(length);
+    if (!bench.Selected(size)) return;
+    const auto cudnn = cuda::CudnnAttention::Create(bench.ctx(), spec, options);
+    if (!cudnn.ok()) {
+      std::fprintf(stderr, "gpu_bench: %s: %s\n", size.c_str(), cudnn.status().ToString().c_str());
+      return;
+    }
+    const Shape wide = {segments.end.back(), int64_t{spec.num_heads} * spec.head_dim};
+    const auto make = [&] { return bench.Values(wide, DType::kBF16); };
+    const Tensor q = make(), k = make(), v = make(), dout = make();
+    Tensor out = make(), dq = make(), dk = make(), dv = make();
+    const Shape scores = {options.bias ? spec.num_heads : 0, length, length};
+    const Tensor bias = bench.Values(scores, DType::kBF16);
+    Tensor dbias = bench.Values(scores, DType::kBF16);
+    const double pairs = AttentionPairs(spec);
+    bench.Measure(size + " forward", 4.0 * spec.head_dim * pairs, 0,
+                  [&] { CHECK_OK((*cudnn)->Forward(bench.ctx(), q, k, v, bias, out)); });
+    bench.Measure(size + " gradient", 10.0 * spec.head_dim * pairs, 0, [&] {
+      CHECK_OK((*cudnn)->Gradient(bench.ctx(), dout, q, k, v, bias, out,
+                                  {.dq = dq, .dk = dk, .dv = dv, .dbias = dbias}));
+    });
+  }
 }
 
 void BenchRows(Bench& bench) {
@@ -273,6 +325,14 @@ int Run(const Options& options) {
   BenchRows(bench);
   BenchOptimizer(bench);
   BenchVocabulary(bench);
+  // Last: what goes wrong in there costs no other line.
+  for (const int32_t length : sizes.lengths) {
+    BenchCudnnAttention(bench, "attention encoder", length, false, {.bias = true});
+    BenchCudnnAttention(bench, "attention decoder", length, true, {.bias = true});
+    BenchCudnnAttention(bench, "attention without bias", length, false, {});
+    BenchCudnnAttention(bench, "attention without bias, repeatable", length, false,
+                        {.deterministic = true});
+  }
   return 0;
 }
 

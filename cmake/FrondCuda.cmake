@@ -1,12 +1,14 @@
 # The GPU backend: FROND_CUDA is AUTO (on where a toolkit is found), ON, OFF, or EMULATED (kernels run on the
-# CPU, slowly, for tests; tests/gpu/emulator). Sets FROND_HAVE_CUDA, FROND_HAVE_NCCL and makes
+# CPU, slowly, for tests; tests/gpu/emulator). Sets FROND_HAVE_CUDA, FROND_HAVE_NCCL, FROND_HAVE_CUDNN and makes
 # frond_cuda_runtime, which the folders that wrap CUDA link.
 
 set(FROND_CUDA AUTO CACHE STRING "NVIDIA GPU backend: AUTO, ON, OFF, or EMULATED (tests without a GPU)")
 set(FROND_NCCL AUTO CACHE STRING "NCCL communicator: AUTO (with CUDA and MPI, where found), ON, OFF")
+set(FROND_CUDNN AUTO CACHE STRING "cuDNN's attention, to compare with: AUTO (with CUDA, where found), ON, OFF")
 set(FROND_CUDA_TARGETS "80;90a" CACHE STRING "GPU architectures that kernels are compiled for")
 set(FROND_HAVE_CUDA OFF)
 set(FROND_HAVE_NCCL OFF)
+set(FROND_HAVE_CUDNN OFF)
 set(FROND_EMULATED_CUDA OFF)
 
 if(FROND_CUDA STREQUAL "EMULATED")
@@ -62,9 +64,30 @@ if(FROND_HAVE_CUDA AND NOT FROND_EMULATED_CUDA)
       target_include_directories(frond_nccl INTERFACE ${NCCL_INCLUDE_DIR})
     endif()
   endif()
+
+  if(NOT FROND_CUDNN STREQUAL "OFF")
+    find_path(CUDNN_INCLUDE_DIR cudnn_graph.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+    find_library(CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR})
+    if(CUDNN_INCLUDE_DIR AND CUDNN_LIBRARY)
+      file(STRINGS ${CUDNN_INCLUDE_DIR}/cudnn_version.h frond_cudnn_lines REGEX "#define CUDNN_(MAJOR|MINOR|PATCHLEVEL) ")
+      string(REGEX REPLACE "[^0-9;]" "" frond_cudnn_version "${frond_cudnn_lines}")
+      string(REPLACE ";" "." frond_cudnn_version "${frond_cudnn_version}")
+      # Older ones mask scores with another number, and the first of 9.10 are known to be wrong.
+      if(frond_cudnn_version VERSION_GREATER_EQUAL 9.10.2)
+        set(FROND_HAVE_CUDNN ON)
+        add_library(frond_cudnn INTERFACE)
+        target_link_libraries(frond_cudnn INTERFACE ${CUDNN_LIBRARY})
+        target_include_directories(frond_cudnn INTERFACE ${CUDNN_INCLUDE_DIR})
+      endif()
+    endif()
+  endif()
 endif()
 if(FROND_NCCL STREQUAL "ON" AND NOT FROND_HAVE_NCCL)
   message(FATAL_ERROR "FROND_NCCL=ON needs the CUDA backend, MPI, and nccl.h with libnccl")
+endif()
+
+if(FROND_CUDNN STREQUAL "ON" AND NOT FROND_HAVE_CUDNN)
+  message(FATAL_ERROR "FROND_CUDNN=ON needs the CUDA backend, and cudnn_graph.h with libcudnn 9.10.2 or newer")
 endif()
 
 # frond_cuda_sources(a.cu b.cu): to be called before the target that lists them. An emulated build compiles
