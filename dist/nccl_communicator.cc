@@ -78,6 +78,8 @@ ncclDataType_t NcclTypeOf(DType dtype) {
       return ncclFloat64;
     case DType::kI32:
       return ncclInt32;
+    case DType::kI16:
+      break;  // NCCL has none
   }
   CHECK(false) << "no NCCL type for " << DTypeName(dtype);
   return ncclFloat32;
