@@ -262,12 +262,16 @@ TEST_F(TrainerInvarianceTest, UpdatesInBackwardChangeNoBit) {
   expect_same(false, true, 2);
 }
 
-TEST_F(TrainerInvarianceTest, ChunksAndUpdatesInBackwardTogether) {
-  const Result reference = Train(Config());
-  config::TrainConfig config = Config();
+config::TrainConfig WithAllMemoryModes(config::TrainConfig config) {
   config.mutable_model()->set_recompute(config::BLOCK);
   config.mutable_model()->set_chunk_tokens(100);
   config.mutable_optimizer()->set_update_in_backward(true);
+  return config;
+}
+
+TEST_F(TrainerInvarianceTest, ChunksAndUpdatesInBackwardTogether) {
+  const Result reference = Train(Config());
+  const config::TrainConfig config = WithAllMemoryModes(Config());
   ExpectEqual(Train(config), reference, "chunks and updates in backward");
   ExpectEqual(Train(config, 2), reference, "chunks and updates in backward, two ranks");
 }
@@ -281,6 +285,55 @@ TEST_F(TrainerInvarianceTest, ChunksChangeRoundingOnly) {
     const std::string what = absl::StrCat("chunks of ", tokens, " tokens");
     ExpectEqual(Train(config), reference, what);
     ExpectEqual(Train(config, 2), reference, what + ", two ranks");
+  }
+}
+
+TEST_F(TrainerInvarianceTest, MemoryModesNeedLessMemory) {
+  const auto peaks = [](const config::TrainConfig& config) {
+    LocalCommunicator world;
+    auto trainer = Trainer::Create(Resolved(config), world, nullptr);
+    CHECK_OK(trainer.status());
+    for (int step = 0; step < 3; ++step) CHECK_OK((*trainer)->Step());
+    return (*trainer)->memory().Report();
+  };
+  const MemoryReport plain = peaks(Config()), small = peaks(WithAllMemoryModes(Config()));
+  const auto part = [&](MemoryKind kind) {
+    const auto at = static_cast<size_t>(kind);
+    return static_cast<double>(small.by_kind[at].peak_bytes) /
+           static_cast<double>(plain.by_kind[at].peak_bytes);
+  };
+  std::printf("activations %.3f, gradients %.3f of those without memory modes\n",
+              part(MemoryKind::kActivations), part(MemoryKind::kGradients));
+  EXPECT_LT(part(MemoryKind::kActivations), 0.3);
+  EXPECT_LT(part(MemoryKind::kGradients), 0.3);
+  EXPECT_EQ(part(MemoryKind::kOptimizer), 1);
+  EXPECT_LT(small.total.peak_bytes, plain.total.peak_bytes);
+}
+
+TEST_F(TrainerInvarianceTest, RunsWithMemoryModesResumeToTheSameBits) {
+  const auto run = [](config::TrainConfig config, int64_t steps) {
+    config.set_steps(steps);
+    LocalCommunicator world;
+    auto trainer = Trainer::Create(Resolved(config), world, nullptr);
+    CHECK_OK(trainer.status());
+    CHECK_OK((*trainer)->Run());
+  };
+  config::TrainConfig whole = WithAllMemoryModes(Config()), halves = WithAllMemoryModes(Config());
+  for (config::TrainConfig* config : {&whole, &halves}) {
+    config->mutable_optimizer()->mutable_adamw();
+    config->mutable_checkpoint()->set_every_steps(3);
+    config->mutable_report()->set_every_steps(1);
+  }
+  run(whole, 6);
+  run(halves, 3);
+  run(halves, 6);
+  for (const char* name : {"metrics.jsonl", "checkpoints/step_00000006/model.safetensors",
+                           "checkpoints/step_00000006/train_state/optimizer.safetensors"}) {
+    const auto ours = ReadFile(JoinPath(halves.work_dir(), name));
+    const auto theirs = ReadFile(JoinPath(whole.work_dir(), name));
+    ASSERT_TRUE(ours.ok() && theirs.ok()) << ours.status() << theirs.status();
+    EXPECT_FALSE(theirs->empty());
+    EXPECT_TRUE(*ours == *theirs) << name;
   }
 }
 
