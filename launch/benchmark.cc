@@ -157,8 +157,7 @@ absl::Status RunBenchmark(config::TrainConfig config, Communicator& world,
     std::printf("device: %s\n", trainer->device().description.c_str());
     PrintProfile(trainer->profiler(), profiled);
     const IntervalStats& stats = trainer->interval();
-    std::printf("peak memory %.2f GB\n",
-                static_cast<double>(trainer->memory().Report().total.peak_bytes) / 1e9);
+    std::printf("peak memory %s\n", FormatPeaks(trainer->memory().Report()).c_str());
     Peaks peaks = {.measured = std::max(peak_before, peak_after)};
     if (compute == DType::kBF16) {
       peaks.rated = 1e3 * trainer->device().rated_bf16_tflops * world.size();

@@ -46,6 +46,18 @@ MetricsRecord IntervalRecord(const TrainState& state, const IntervalStats& stats
 
 }  // namespace
 
+std::string FormatPeaks(const MemoryReport& report) {
+  std::string kinds;
+  for (int kind = 0; kind < kNumMemoryKinds; ++kind) {
+    const int64_t bytes = report.by_kind[kind].peak_bytes;
+    if (bytes == 0) continue;
+    absl::StrAppend(&kinds, kinds.empty() ? "" : ", ",
+                    std::string(MemoryKindName(static_cast<MemoryKind>(kind))),
+                    absl::StrFormat(" %.2f", static_cast<double>(bytes) / 1e9));
+  }
+  return absl::StrFormat("%.2f GB (%s)", static_cast<double>(report.total.peak_bytes) / 1e9, kinds);
+}
+
 TrainerReport::TrainerReport(const Options& options)
     : options_(options),
       progress_(std::cerr, Progress::StyleOfStderr(), Progress::ColumnsOfStderr()) {}
@@ -80,20 +92,8 @@ void TrainerReport::CountWork(const TrainState& state, double flops, const Alloc
   total_flops_ += flops;
   if (memory_reported_) return;
   memory_reported_ = true;
-  const MemoryReport report = memory.Report();
-  std::string text = absl::StrFormat("peak memory after step %d: %.2f GB a rank (", state.step,
-                                     static_cast<double>(report.total.peak_bytes) / 1e9);
-  const char* separator = "";
-  for (int kind = 0; kind < kNumMemoryKinds; ++kind) {
-    const int64_t bytes = report.by_kind[kind].peak_bytes;
-    if (bytes == 0) continue;
-    absl::StrAppend(
-        &text, separator,
-        absl::StrFormat("%s %.2f", std::string(MemoryKindName(static_cast<MemoryKind>(kind))),
-                        static_cast<double>(bytes) / 1e9));
-    separator = ", ";
-  }
-  progress_.PrintLine(text + ")");
+  progress_.PrintLine(absl::StrFormat("peak memory of a rank after step %d: %s", state.step,
+                                      FormatPeaks(memory.Report())));
 }
 
 absl::Status TrainerReport::ReportInterval(const TrainState& state, const IntervalStats& stats,

@@ -18,6 +18,9 @@
 
 namespace frond {
 
+// The most that was held at one time, all together and of each kind on its own.
+std::string FormatPeaks(const MemoryReport& report);
+
 // Rank 0's. metrics.jsonl holds numbers of the run only, no clock; speeds go to the terminal and
 // TensorBoard.
 class TrainerReport {
