@@ -19,6 +19,8 @@ using google::protobuf::Message;
 
 // A token's dropout key is its example's number times this plus its place in the example.
 constexpr int64_t kMaxTokens = int64_t{1} << 20;
+// Offsets of tokens in a batch are 32 bits wide.
+constexpr int64_t kMaxChunkTokens = (int64_t{1} << 31) - 1;
 // A decoder's cache holds this many tokens of every sequence of a batch.
 constexpr int64_t kMaxNewTokens = int64_t{1} << 16;
 // It keeps zero gradients from dividing zero by zero, so it must be a number in f32.
@@ -131,7 +133,7 @@ absl::Status CheckModel(const config::Model& model) {
                  "left out where model.preset or model.shape ask for a fresh model");
   }
   if (model.has_shape()) RETURN_IF_ERROR(CheckShape(model.shape(), model.preset().empty()));
-  RETURN_IF_ERROR(AtLeast("model.chunk_tokens", model.chunk_tokens(), 0));
+  RETURN_IF_ERROR(Between("model.chunk_tokens", model.chunk_tokens(), 0, kMaxChunkTokens));
   if (model.chunk_tokens() > 0 && model.recompute() != config::BLOCK) {
     return Wrong("model.chunk_tokens", absl::StrCat(model.chunk_tokens()),
                  "0 unless model.recompute is BLOCK");

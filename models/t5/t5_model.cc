@@ -125,6 +125,17 @@ double T5Model::head_scale() const {
   return config_.scale_decoder_output ? 1 / std::sqrt(static_cast<double>(config_.d_model)) : 1;
 }
 
+// Logits are activations too: no more than a chunk's exist at a time.
+HeadLossSpec T5Model::HeadSpec(double z_loss) const {
+  HeadLossSpec spec = {.hidden_scale = head_scale(), .z_loss = z_loss};
+  if (const int64_t chunk = options_.recompute.max_chunk_tokens; chunk > 0) {
+    const auto element_bytes = static_cast<int64_t>(DTypeSize(dims_.statistics()));
+    spec.max_logits_bytes =
+        std::min(spec.max_logits_bytes, chunk * config_.vocab_size * element_bytes);
+  }
+  return spec;
+}
+
 Tensor T5Model::EmbedTokens(Context& ctx, std::span<const int32_t> ids) const {
   Tensor x(ctx, {static_cast<int64_t>(ids.size()), config_.d_model}, dims_.residual);
   Embedding(ctx, embedding_->value, ids, x);
@@ -185,8 +196,8 @@ TokenLosses T5Model::ForwardBackward(Context& ctx, const Batch& batch, const Los
   Tensor dhidden(ctx, hidden.shape(), dims_.compute);
   Fill(ctx, 0, Rows(dhidden.view(), targets, pass.target.num_tokens));
   HeadLoss(ctx, Rows(hidden.view(), 0, targets), head(), batch.target_ids, loss.token_weights,
-           {.hidden_scale = head_scale(), .z_loss = loss.z_loss}, nll, log_z,
-           Rows(dhidden.view(), 0, targets), sink.Open(ctx, *head_));
+           HeadSpec(loss.z_loss), nll, log_z, Rows(dhidden.view(), 0, targets),
+           sink.Open(ctx, *head_));
   if (head_ != embedding_) sink.Close(ctx, *head_);
   hidden.Reset();
 
@@ -217,8 +228,8 @@ TokenLosses T5Model::Evaluate(Context& ctx, const Batch& batch) {
   const int64_t targets = batch.num_target_tokens();
   Tensor nll(ctx, {targets}, dims_.statistics()), log_z(ctx, {targets}, dims_.statistics());
   const std::vector<double> weights(static_cast<size_t>(targets), 0.0);
-  HeadLoss(ctx, Rows(hidden.view(), 0, targets), head(), batch.target_ids, weights,
-           {.hidden_scale = head_scale()}, nll, log_z, {}, {});
+  HeadLoss(ctx, Rows(hidden.view(), 0, targets), head(), batch.target_ids, weights, HeadSpec(0),
+           nll, log_z, {}, {});
   return {ToDoubles(ctx, nll), ToDoubles(ctx, log_z)};
 }
 

@@ -68,6 +68,7 @@ class T5Model {
 
  private:
   struct Pass;  // token layouts of a batch
+  HeadLossSpec HeadSpec(double z_loss) const;
   Tensor EmbedInput(Context& ctx, std::span<const int32_t> ids, const TokenLayout& layout,
                     bool is_decoder, float dropout) const;
   void EmbedBackward(Context& ctx, Tensor dx, std::span<const int32_t> ids,

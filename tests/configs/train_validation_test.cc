@@ -118,6 +118,8 @@ TEST(ValidateTrainConfig, NamesTheFieldOutOfRange) {
       {"threads=-1", "threads is -1; it must be at least 0"},
       {"model.shape.d_ff=0", "model.shape.d_ff is 0; it must be at least 1"},
       {"model.chunk_tokens=-1", "model.chunk_tokens is -1; it must be at least 0"},
+      {"model.chunk_tokens=2147483648",
+       "model.chunk_tokens is 2147483648; it must be at most 2147483647"},
       {"model.chunk_tokens=512",
        "model.chunk_tokens is 512; it must be 0 unless model.recompute is BLOCK"},
       {"model.dropout=1", "model.dropout is 1; it must be at least 0 and less than 1"},

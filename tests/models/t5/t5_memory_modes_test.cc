@@ -134,12 +134,15 @@ Batch ManyTokens() {
   return batch;
 }
 
-// The most bytes of activations that a pass holds.
-int64_t PeakOf(DType compute, const RecomputePlan& plan) {
+struct Peaks {
+  int64_t activations, workspace;  // the most bytes that a pass holds
+};
+
+Peaks PeaksOf(DType compute, const RecomputePlan& plan, int64_t vocabulary) {
   CpuAllocator memory;
   Context ctx(memory);
   T5Config config;
-  config.vocab_size = 64;
+  config.vocab_size = vocabulary;
   config.d_model = 64;
   config.d_kv = 16;
   config.d_ff = 160;
@@ -151,7 +154,9 @@ int64_t PeakOf(DType compute, const RecomputePlan& plan) {
   MapSink sink;
   memory.ResetPeak();
   Pass(ctx, model, ManyTokens(), 0.1f, sink);
-  return memory.Report().by_kind[static_cast<int>(MemoryKind::kActivations)].peak_bytes;
+  const auto by_kind = memory.Report().by_kind;
+  return {by_kind[static_cast<int>(MemoryKind::kActivations)].peak_bytes,
+          by_kind[static_cast<int>(MemoryKind::kWorkspace)].peak_bytes};
 }
 
 TEST(MemoryPeakTest, EveryModeNeedsLessThanTheOneBefore) {
@@ -160,13 +165,21 @@ TEST(MemoryPeakTest, EveryModeNeedsLessThanTheOneBefore) {
     for (const RecomputePlan& plan :
          {RecomputePlan{RecomputeMode::kNone}, RecomputePlan{RecomputeMode::kSelective},
           RecomputePlan{RecomputeMode::kBlock}, RecomputePlan{RecomputeMode::kBlock, 80}}) {
-      const int64_t peak = PeakOf(compute, plan);
+      const int64_t peak = PeaksOf(compute, plan, 64).activations;
       std::printf("%s, mode %d, chunks of %ld: %ld bytes of activations\n",
                   std::string(DTypeName(compute)).c_str(), static_cast<int>(plan.mode),
                   plan.max_chunk_tokens, peak);
       EXPECT_LT(static_cast<double>(peak), 0.9 * static_cast<double>(before));
       before = peak;
     }
+  }
+}
+
+TEST(MemoryPeakTest, ChunksBoundTheLogits) {
+  for (const DType compute : {DType::kF32, DType::kBF16}) {
+    const int64_t whole = PeaksOf(compute, {RecomputeMode::kBlock}, 4096).workspace;
+    const int64_t chunked = PeaksOf(compute, {RecomputeMode::kBlock, 80}, 4096).workspace;
+    EXPECT_LT(2 * chunked, whole);
   }
 }
 
