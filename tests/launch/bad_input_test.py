@@ -108,6 +108,12 @@ def configs(cases):
     train("not a number", "schedule.learning_rate is nan", replace=[("rate: 0.02", "rate: nan")])
     train("more ranks than launched", "data=2", "needs 2 ranks", "1 was", append="mesh { data: 2 }\n")
     train("tensor parallelism", "tensor=2", append="mesh { tensor: 2 }\n")
+    train("chunks of kept activations", "model.chunk_tokens is 64", "model.recompute is BLOCK",
+          flags=["--set", "model.chunk_tokens=64"])
+    train("clipping of updates in backward", "clip_global_norm is 1", "update_in_backward",
+          flags=["--set", "optimizer.update_in_backward=true", "--set", "optimizer.clip_global_norm=1"])
+    train("micro-batches of updates in backward", "batch.micro_batches is 2", "update_in_backward", "chunk_tokens",
+          flags=["--set", "optimizer.update_in_backward=true", "--set", "batch.micro_batches=2"])
     train("unknown preset", "'mt5-smal'", "'mt5-small'", replace=[("shape {", 'preset: "mt5-smal" shape {')])
     train("a work folder that is a file", "rows.jsonl",
           replace=[(f'work_dir: "{folder}/work{cases.count + 1}"', f'work_dir: "{folder}/rows.jsonl"')])
