@@ -13,6 +13,7 @@
 #include "dist/keep_grads.h"
 #include "dist/process_mesh.h"
 #include "launch/compute_device.h"
+#include "launch/device_group.h"
 #include "launch/evaluation.h"
 #include "launch/interval_stats.h"
 #include "launch/run_checkpoint.h"
@@ -93,6 +94,7 @@ class Trainer {
   Profiler profiler_;
   ComputeDevice device_;
   Context ctx_;
+  DeviceGroup group_;  // of all ranks; outlives the mesh
   std::unique_ptr<ProcessMesh> mesh_;
   std::unique_ptr<WorkFolderLock> lock_;  // rank 0
   std::shared_ptr<const Tokenizer> tokenizer_;

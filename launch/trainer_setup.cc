@@ -36,8 +36,10 @@ std::string MemoryModes(const config::TrainConfig& config) {
 }  // namespace
 
 absl::Status Trainer::SetUp() {
-  ASSIGN_OR_RETURN(mesh_,
-                   ProcessMesh::Create(world_, config_.mesh().data(), config_.mesh().tensor()));
+  ASSIGN_OR_RETURN(group_,
+                   JoinDeviceGroup(config_.mesh().gpu_collectives(), ctx_.device(), world_));
+  ASSIGN_OR_RETURN(mesh_, ProcessMesh::Create(group_.Ranks(world_), config_.mesh().data(),
+                                              config_.mesh().tensor()));
   omp_set_num_threads(ThreadsPerRank(config_.threads(), world_));
   RETURN_IF_ERROR(AgreeOnStatus(world_, SetUpWorkFolder()));
   RETURN_IF_ERROR(AgreeOnStatus(world_, SetUpModel()));
@@ -189,7 +191,8 @@ RunTable Trainer::MakeRunTable() const {
       {"memory", MemoryModes(config_)},
       {"device", device_.description},
       {"mesh", absl::StrCat("data ", mesh_->data().size(), " x tensor ", mesh_->tensor().size(),
-                            ", ", omp_get_max_threads(), " threads a rank")},
+                            ", ", omp_get_max_threads(), " threads a rank",
+                            group_.description.empty() ? "" : ", ", group_.description)},
       {"step", absl::StrCat(config_.batch().rows(), " rows of ", config_.data().source_length(),
                             " / ", config_.data().target_length(), " tokens, ",
                             config_.batch().micro_batches(), " micro-batches a rank")},
