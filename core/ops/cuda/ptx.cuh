@@ -24,11 +24,27 @@ __device__ __forceinline__ void CopyAsync16(void* shared, const void* global, bo
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(target), "l"(global),
                "r"(bytes));
 }
+// The same for one value of 4 or 8 bytes, at multiples of its size.
+template <class T>
+__device__ __forceinline__ void CopyAsyncOne(T* shared, const T* global, bool valid = true) {
+  static_assert(sizeof(T) == 4 || sizeof(T) == 8);
+  const auto target = static_cast<uint32_t>(__cvta_generic_to_shared(shared));
+  const int bytes = valid ? static_cast<int>(sizeof(T)) : 0;
+  asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;\n" ::"r"(target), "l"(global),
+               "n"(sizeof(T)), "r"(bytes));
+}
 // Ends a group of copies; waits until at most kPending of the thread's groups are under way.
 __device__ __forceinline__ void CommitCopies() { asm volatile("cp.async.commit_group;\n"); }
 template <int kPending>
 __device__ __forceinline__ void WaitForCopies() {
   asm volatile("cp.async.wait_group %0;\n" ::"n"(kPending));
+}
+
+// 2^x in one instruction, within 2 units in the last place; subnormal results are 0 (9.7.3.20).
+__device__ __forceinline__ float FastExp2(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
 }
 
 // Loads four 8 x 8 matrices of 16-bit elements (9.7.14.5.15, ldmatrix): lane l names the row l % 8

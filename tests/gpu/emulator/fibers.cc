@@ -48,15 +48,16 @@ struct PooledStack {
 
 enum class State { kReady, kAtBlockBarrier, kAtWarpBarrier, kDone };
 
-struct CopyOf16 {
+struct PendingCopy {
   void* target;
   const void* source;
+  size_t bytes;
 };
 
 struct Thread {
   fiber context;
-  std::deque<std::vector<CopyOf16>> copy_groups;  // committed
-  std::vector<CopyOf16> open_copies;
+  std::deque<std::vector<PendingCopy>> copy_groups;  // committed
+  std::vector<PendingCopy> open_copies;
   State state = State::kReady;
   dim3 index;
   int number = 0;
@@ -64,7 +65,7 @@ struct Thread {
 
 struct Warp {
   unsigned arrived = 0, alive = 0;
-  alignas(16) unsigned char slots[32][16];
+  alignas(16) unsigned char slots[32][32];
 };
 
 struct Block {
@@ -192,10 +193,10 @@ unsigned Ballot(unsigned mask, bool predicate) {
   return votes;
 }
 
-void QueueCopy(void* target, const void* source) {
-  CHECK_EQ(reinterpret_cast<uintptr_t>(target) % 16, 0u);
-  CHECK_EQ(reinterpret_cast<uintptr_t>(source) % 16, 0u);
-  ThisBlock().current->open_copies.push_back({target, source});
+void QueueCopy(void* target, const void* source, size_t bytes) {
+  CHECK_EQ(reinterpret_cast<uintptr_t>(target) % bytes, 0u);
+  CHECK_EQ(reinterpret_cast<uintptr_t>(source) % bytes, 0u);
+  ThisBlock().current->open_copies.push_back({target, source, bytes});
 }
 
 void CommitCopies() {
@@ -206,11 +207,11 @@ void CommitCopies() {
 void WaitForCopies(int pending_groups) {
   Thread& self = *ThisBlock().current;
   while (std::ssize(self.copy_groups) > pending_groups) {
-    for (const CopyOf16& copy : self.copy_groups.front()) {
+    for (const PendingCopy& copy : self.copy_groups.front()) {
       if (copy.source == nullptr) {
-        std::memset(copy.target, 0, 16);
+        std::memset(copy.target, 0, copy.bytes);
       } else {
-        std::memcpy(copy.target, copy.source, 16);
+        std::memcpy(copy.target, copy.source, copy.bytes);
       }
     }
     self.copy_groups.pop_front();

@@ -2,6 +2,7 @@
 // never reach ends the process with a message, as it would hang a GPU.
 #pragma once
 
+#include <cstddef>
 #include <cstring>
 
 namespace frond::emulator {
@@ -11,25 +12,36 @@ void BlockBarrier();
 // Returns when all lanes of `mask` have come; CHECKs that none of them has ended.
 void WarpBarrier(unsigned mask);
 
-// 16 bytes per lane that a warp's lanes show each other.
+// 32 bytes per lane that a warp's lanes show each other.
 void* ExchangeSlot(int lane);
+
+// Calls read(slots) with what each lane passes, as slots(lane); all lanes of `mask` call it
+// together.
+template <class T, class Read>
+void ExchangeAll(unsigned mask, const T& value, const Read& read) {
+  static_assert(sizeof(T) <= 32);
+  std::memcpy(ExchangeSlot(Lane()), &value, sizeof(T));
+  WarpBarrier(mask);
+  read([](int lane) {
+    T other;
+    std::memcpy(&other, ExchangeSlot(lane), sizeof(T));
+    return other;
+  });
+  WarpBarrier(mask);
+}
 
 // The value that lane `source` passes; all lanes of `mask` call it together.
 template <class T>
 T Exchange(unsigned mask, T value, int source) {
-  static_assert(sizeof(T) <= 16);
-  std::memcpy(ExchangeSlot(Lane()), &value, sizeof(T));
-  WarpBarrier(mask);
   T result;
-  std::memcpy(&result, ExchangeSlot(source), sizeof(T));
-  WarpBarrier(mask);
+  ExchangeAll(mask, value, [&](const auto& slots) { result = slots(source); });
   return result;
 }
 
 unsigned Ballot(unsigned mask, bool predicate);
 
-// cp.async: 16 bytes each (zeros where source is null), done when their group is waited for.
-void QueueCopy(void* target, const void* source);
+// cp.async: `bytes` each (zeros where source is null), done when their group is waited for.
+void QueueCopy(void* target, const void* source, size_t bytes = 16);
 void CommitCopies();
 void WaitForCopies(int pending_groups);
 
