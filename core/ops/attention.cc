@@ -7,6 +7,7 @@
 #include "core/base/check.h"
 #include "core/base/philox.h"
 #include "core/ops/cpu/attention.h"
+#include "core/ops/cuda/attention.h"
 #include "core/ops/dispatch.h"
 #include "core/ops/dropout.h"
 
@@ -107,7 +108,7 @@ void Attention(Context& ctx, ConstView q, ConstView k, ConstView v, ConstView bi
   CheckLike(out, q);
   CheckLse(q, lse, spec);
   ProfileScope profile(ctx.profiler(), "attention", 4.0 * spec.head_dim * AttentionPairs(spec));
-  Dispatch<cpu::Attention>(ctx, q, k, v, bias_table, spec, out, lse);
+  Dispatch<cpu::Attention, cuda::Attention>(ctx, q, k, v, bias_table, spec, out, lse);
 }
 
 void AttentionGrad(Context& ctx, ConstView dout, ConstView q, ConstView k, ConstView v,
@@ -123,8 +124,8 @@ void AttentionGrad(Context& ctx, ConstView dout, ConstView q, ConstView k, Const
   CHECK_EQ(bias_table.data == nullptr, dbias_table.data == nullptr);
   if (bias_table.data != nullptr) CheckLike(dbias_table, bias_table);
   ProfileScope profile(ctx.profiler(), "attention", 10.0 * spec.head_dim * AttentionPairs(spec));
-  Dispatch<cpu::AttentionGrad>(ctx, dout, q, k, v, bias_table, out, lse, spec, dq, dk, dv,
-                               dbias_table);
+  Dispatch<cpu::AttentionGrad, cuda::AttentionGrad>(ctx, dout, q, k, v, bias_table, out, lse, spec,
+                                                    dq, dk, dv, dbias_table);
 }
 
 }  // namespace frond

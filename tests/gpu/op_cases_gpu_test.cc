@@ -51,6 +51,8 @@ std::string TestName(const ::testing::TestParamInfo<OpCase>& info) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, GpuOpCaseTest, ::testing::ValuesIn(AllCases()), TestName);
+INSTANTIATE_TEST_SUITE_P(AttentionTiles, GpuOpCaseTest, ::testing::ValuesIn(AttentionTileCases()),
+                         TestName);
 
 }  // namespace
 }  // namespace frond::testing

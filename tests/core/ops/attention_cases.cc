@@ -167,6 +167,34 @@ std::vector<OpCase> AttentionCases() {
   };
 }
 
+std::vector<OpCase> AttentionTileCases() {
+  const std::vector<Segment> self = {{1, 1}, {63, 63}, {64, 64}, {65, 65}, {130, 130}, {300, 300}};
+  const std::vector<Segment> cross = {{70, 300}, {20, 0}, {1, 129}, {64, 63}, {0, 5}, {130, 32}};
+  const std::vector<Segment> cached = {{1, 1}, {1, 64}, {1, 65}, {1, 300}, {3, 200}, {1, 33}};
+  std::vector<Segment> many;
+  for (int32_t i = 0; i < 50; ++i) many.push_back({1 + i * 7 % 23, 1 + i * 7 % 23});
+  std::vector<OpCase> cases;
+  for (const int dim : {32, 64, 128}) {
+    const AttentionSpec both = {.num_heads = dim == 64 ? 2 : 1, .head_dim = dim};
+    AttentionSpec causal = both, drop = both;
+    causal.causal = true;
+    causal.bidirectional = false;
+    drop.dropout_rate = 0.25f;
+    AttentionSpec causal_drop = causal;
+    causal_drop.dropout_rate = 0.25f;
+    const std::string name = "tiles/" + std::to_string(dim);
+    cases.push_back(MakeCase(name + "/self", MakeLayout(self, both, true, 0)));
+    cases.push_back(MakeCase(name + "/causal_dropout", MakeLayout(self, causal_drop, true, 0)));
+    cases.push_back(MakeCase(name + "/causal_no_bias", MakeLayout(self, causal, false, 0)));
+    cases.push_back(MakeCase(name + "/cross_dropout", MakeLayout(cross, drop, false, 3)));
+    cases.push_back(MakeCase(name + "/cross_bias", MakeLayout(cross, drop, true, 0)));
+    cases.push_back(MakeCase(name + "/cached", MakeLayout(cached, causal, true, 0)));
+    cases.push_back(MakeCase(name + "/many", MakeLayout(many, both, true, 0)));
+    cases.push_back(MakeCase(name + "/many_causal", MakeLayout(many, causal, true, 0)));
+  }
+  return cases;
+}
+
 std::vector<OpCase> AttentionTimings() {
   const AttentionSpec encoder = {.num_heads = 6, .head_dim = 64, .dropout_rate = 0.1f};
   AttentionSpec decoder = encoder;

@@ -74,6 +74,8 @@ std::vector<OpCase> ElementwiseCases();
 std::vector<OpCase> HeadLossCases();
 std::vector<OpCase> HeadLossTimings();
 std::vector<OpCase> AttentionCases();
+// Lengths and head dims around the edges of the GPU kernels' tiles: for tests on a GPU.
+std::vector<OpCase> AttentionTileCases();
 std::vector<OpCase> AttentionTimings();
 std::vector<OpCase> RmsNormCases();
 std::vector<OpCase> RmsNormTimings();

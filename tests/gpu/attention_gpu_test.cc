@@ -1,0 +1,88 @@
+// What the table of op cases cannot say about attention on a GPU: which probabilities dropout
+// drops, and that two runs give the same bits.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "core/ops/attention.h"
+#include "core/tensor/transfer.h"
+#include "tests/core/ops/op_cases.h"
+#include "tests/core/ops/op_runner.h"
+#include "tests/gpu/gpu_fixture.h"
+
+namespace frond::testing {
+namespace {
+
+constexpr int kHeads = 11;  // two draws of eight heads
+constexpr int kDim = 64;
+
+// Equal scores and value row j = e_j: element j of an output is not 0 where key j was kept.
+class AttentionDropoutGpuTest : public ::testing::TestWithParam<DType> {};
+
+TEST_P(AttentionDropoutGpuTest, DropsWhatTheCpuDrops) {
+  FROND_GPU_OR_SKIP(gpu);
+  Context& ctx = *gpu.ctx;
+  std::mt19937_64 random(std::random_device{}());
+  const std::vector<int32_t> begin = {0, kDim}, end = {kDim, 2 * kDim - 3};
+  const int64_t rows = end.back();
+  std::vector<uint64_t> token_keys(static_cast<size_t>(rows));
+  for (uint64_t& key : token_keys) key = random();
+  const AttentionSpec spec = {.num_heads = kHeads,
+                              .head_dim = kDim,
+                              .query_begin = begin,
+                              .query_end = end,
+                              .key_begin = begin,
+                              .key_end = end,
+                              .dropout_rate = 0.4f,
+                              .dropout_key = random(),
+                              .key_token_keys = token_keys};
+  const Shape shape = {rows, kHeads * kDim};
+  Tensor zeros(ctx, shape, GetParam()), v(ctx, shape, GetParam()), out(ctx, shape, GetParam());
+  Tensor lse(ctx, {rows, kHeads}, DType::kF32);
+  std::vector<BFloat16> halves(static_cast<size_t>(shape.num_elements()), BFloat16(0.0f));
+  std::vector<float> values(halves.size(), 0.0f);
+  const auto store = [&](View to) {
+    for (size_t i = 0; i < values.size(); ++i) halves[i] = BFloat16(values[i]);
+    const bool f32 = GetParam() == DType::kF32;
+    CopyFromHost(ctx, f32 ? static_cast<void*>(values.data()) : halves.data(), to);
+  };
+  store(zeros);
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int head = 0; head < kHeads; ++head) {
+      values[static_cast<size_t>((row * kHeads + head) * kDim + row % kDim)] = 1;
+    }
+  }
+  store(v);
+  Attention(ctx, zeros, zeros, v, {}, spec, out, lse);
+  const std::vector<double> results = ToDoubles(ctx, out);
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t segment = row / kDim;
+    for (int head = 0; head < kHeads; ++head) {
+      for (int64_t key = begin[segment]; key < end[segment]; ++key) {
+        const bool kept =
+            AttentionDropoutKeeps(spec.dropout_key, token_keys[key], head, spec.dropout_rate);
+        const double result = results[(row * kHeads + head) * kDim + key % kDim];
+        ASSERT_EQ(result != 0, kept) << "query " << row << " key " << key << " head " << head;
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Dtypes, AttentionDropoutGpuTest,
+                         ::testing::Values(DType::kF32, DType::kBF16),
+                         [](const auto& info) { return std::string(DTypeName(info.param)); });
+
+TEST(AttentionGpuTest, TwoRunsGiveTheSameBits) {
+  FROND_GPU_OR_SKIP(gpu);
+  for (const OpCase& op : AttentionTileCases()) {
+    if (op.name.find("/32/") == std::string::npos) continue;
+    const CaseValues values = DrawValues(op, DType::kBF16, std::random_device{}());
+    const CaseResults first = RunCaseOn(*gpu.ctx, op, values, DType::kBF16, true);
+    const CaseResults second = RunCaseOn(*gpu.ctx, op, values, DType::kBF16, true);
+    EXPECT_EQ(first.outputs, second.outputs) << op.name;
+    EXPECT_EQ(first.dinputs, second.dinputs) << op.name;
+  }
+}
+
+}  // namespace
+}  // namespace frond::testing
