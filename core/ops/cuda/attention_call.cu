@@ -2,6 +2,7 @@
 
 #include "core/base/philox.h"
 #include "core/ops/cuda/attention_call.cuh"
+#include "core/ops/cuda/token_keys.h"
 #include "core/ops/dropout.h"
 
 namespace frond::cuda {
@@ -60,7 +61,7 @@ __global__ void KeepKernel(const uint64_t* token_keys, int64_t tokens, int heads
 Tensor MakeKeep(Context& ctx, const AttentionSpec& spec, int64_t key_rows) {
   const uint64_t* token_keys = ctx.Backend<TokenKeys>().OnDevice(ctx, spec.key_token_keys);
   Tensor keep(ctx, {spec.num_heads, key_rows}, DType::kF32, MemoryKind::kWorkspace);
-  Launch(ctx, GridFor(ctx, key_rows * DivideUp(spec.num_heads, 8)), KeepKernel, token_keys.data(),
+  Launch(ctx, GridFor(ctx, key_rows * DivideUp(spec.num_heads, 8)), KeepKernel, token_keys,
          key_rows, spec.num_heads, spec.dropout_key, DropoutThreshold(spec.dropout_rate),
          1 / (1 - spec.dropout_rate), keep.As<float>());
   return keep;
