@@ -83,6 +83,14 @@ def unit_tests(runner):
                  detail=f"{counts['OK']} passed, {counts['FAILED']} failed, {counts['SKIPPED']} skipped")]
 
 
+def command_tests(runner):
+    code, text = runner.run("frond_gpu", [sys.executable, runner.root / "tests/gpu/frond_gpu_test.py", runner.programs["frond"],
+                                          runner.out / "frond_gpu", shutil.which("mpirun") or ""], 120)
+    lines = text.strip().splitlines()
+    return [dict(test="frond train, eval and generate: CUDA against CPU", passed=code == 0 and "SKIPPED" not in text,
+                 detail=lines[-1] if lines else f"exit code {code}")]
+
+
 def sanitizer_tests(runner):
     tool = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
     if not pathlib.Path(tool).exists():
@@ -269,7 +277,7 @@ def main():
     begin = time.monotonic()
     tests, ops, rivals, steps = [], [], [], []
     if not args.benchmarks_only:
-        tests = unit_tests(runner) + training_tests(runner) + sanitizer_tests(runner)
+        tests = unit_tests(runner) + command_tests(runner) + training_tests(runner) + sanitizer_tests(runner)
         write_report(runner, tests, ops, rivals, steps)
     if not args.tests_only:
         runner.make_corpus()
