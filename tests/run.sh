@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs packages, builds, runs every test: tests/run.sh [--quick]
-#   --quick  release build and its tests only; without it also sanitizers and fuzzers
+#   --quick  release build and its tests only; without it also sanitizers, GPU kernels on the CPU, and fuzzers
 set -euo pipefail
 cd "$(dirname "$0")/.."
 quick=no
@@ -23,6 +23,11 @@ if [[ $quick == no ]]; then
   # Open MPI and libgomp keep memory until the process ends.
   ASAN_OPTIONS=detect_leaks=0:${ASAN_OPTIONS:-} UBSAN_OPTIONS=print_stacktrace=1 \
     ctest --test-dir build/asan --output-on-failure -L unit -j 1
+
+  echo "== GPU kernels, run on the CPU by the emulator"
+  cmake --preset emulated
+  cmake --build --preset emulated --target gpu_test frond -j "$jobs"
+  ctest --test-dir build/emulated --output-on-failure -L gpu -j 1
 
   echo "== Fuzzers"
   tests/fuzz/run.sh 60
