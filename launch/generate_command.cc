@@ -90,7 +90,7 @@ absl::Status Run(const CommandInput& input) {
         absl::StrCat("--compute is '", compute, "', expected f32 or bf16"));
   }
   ASSIGN_OR_RETURN(const std::vector<std::string> prompts, ReadPrompts(flags));
-  ASSIGN_OR_RETURN(const config::Device wanted, ParseDevice(flags.Get("device", "AUTO")));
+  ASSIGN_OR_RETURN(const config::Device wanted, ParseDevice(flags.Get("device", "CPU")));
   // Not the job's ranks: this command runs on one alone.
   LocalCommunicator alone;
   ASSIGN_OR_RETURN(const ComputeDevice device, OpenComputeDevice(wanted, alone));
@@ -131,7 +131,7 @@ Command GenerateCommand() {
            {.name = "max-new-tokens", .value_hint = "N", .help = "length limit of an answer (128)"},
            {.name = "batch", .value_hint = "N", .help = "prompts answered together (64)"},
            {.name = "compute", .value_hint = "DTYPE", .help = "f32 or bf16 (f32)"},
-           {.name = "device", .value_hint = "DEVICE", .help = "CPU, CUDA or AUTO (AUTO)"}},
+           {.name = "device", .value_hint = "DEVICE", .help = "CPU, CUDA or AUTO (CPU)"}},
       .example =
           "frond generate --model runs/a/checkpoints/step_00001000 --prompt 'German: 3 kilometers'",
       .run = Run};
