@@ -22,7 +22,7 @@ absl::StatusOr<std::vector<FileRecord>> WriteCheckpointFiles(const std::string& 
   };
   const bool narrowed =
       std::any_of(contents.weights.begin(), contents.weights.end(), [&](const NamedTensor& weight) {
-        return weight.value.dtype != contents.weight_options.dtype;
+        return DTypeSize(weight.dtype()) > DTypeSize(contents.weight_options.dtype);
       });
   if (narrowed) RETURN_IF_ERROR(add(WriteMasters(folder, contents.weights)));
   RETURN_IF_ERROR(add(WriteRecordedFile(folder, "config.json", contents.config_json)));

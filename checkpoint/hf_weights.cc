@@ -78,7 +78,7 @@ absl::StatusOr<FileRecord> WriteShard(const std::string& folder, const std::stri
   ASSIGN_OR_RETURN(auto writer,
                    SafetensorsWriter::Create(JoinPath(folder, file_name), std::move(specs)));
   for (const NamedTensor& tensor : tensors) {
-    RETURN_IF_ERROR(writer->Append(tensor.name, tensor.value, tensor.memory));
+    RETURN_IF_ERROR(writer->AppendMaster(tensor.name, tensor.master(), tensor.memory));
   }
   ASSIGN_OR_RETURN(FileRecord record, writer->Close());
   record.path = file_name;
@@ -158,13 +158,22 @@ std::string HfWeights::FileOf(absl::string_view name) const {
   return it == tensors_.end() ? "" : it->second->path();
 }
 
-absl::Status HfWeights::Read(absl::string_view name, View out, Allocator* memory) const {
+absl::StatusOr<const SafetensorsReader*> HfWeights::ReaderOf(absl::string_view name) const {
   const auto it = tensors_.find(std::string(name));
-  if (it == tensors_.end()) {
-    return absl::NotFoundError(
-        absl::StrCat("model folder '", folder_, "' has no tensor '", name, "'"));
-  }
-  return it->second->Read(name, out, memory);
+  if (it != tensors_.end()) return it->second;
+  return absl::NotFoundError(
+      absl::StrCat("model folder '", folder_, "' has no tensor '", name, "'"));
+}
+
+absl::Status HfWeights::Read(absl::string_view name, View out, Allocator* memory) const {
+  ASSIGN_OR_RETURN(const SafetensorsReader* reader, ReaderOf(name));
+  return reader->Read(name, out, memory);
+}
+
+absl::Status HfWeights::ReadMaster(absl::string_view name, const MasterView& out,
+                                   Allocator* memory) const {
+  ASSIGN_OR_RETURN(const SafetensorsReader* reader, ReaderOf(name));
+  return reader->ReadMaster(name, out, memory);
 }
 
 absl::StatusOr<std::vector<FileRecord>> WriteHfWeights(const std::string& folder,

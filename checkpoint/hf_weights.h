@@ -33,9 +33,12 @@ class HfWeights {
   std::string FileOf(absl::string_view name) const;
   // As SafetensorsReader::Read.
   absl::Status Read(absl::string_view name, View out, Allocator* memory = nullptr) const;
+  absl::Status ReadMaster(absl::string_view name, const MasterView& out,
+                          Allocator* memory = nullptr) const;
 
  private:
   absl::Status OpenShards();
+  absl::StatusOr<const SafetensorsReader*> ReaderOf(absl::string_view name) const;
 
   std::string folder_;
   std::map<std::string, std::unique_ptr<SafetensorsReader>> files_;  // by file name

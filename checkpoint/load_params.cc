@@ -108,7 +108,7 @@ absl::Status LoadTensors(const HfWeights& weights, std::span<const NamedTensor> 
         extra.size() == 1 ? " tensor" : " tensors", " that the model does not use: ", List(extra)));
   }
   for (const NamedTensor& tensor : tensors) {
-    RETURN_IF_ERROR(weights.Read(stored_names[tensor.name], tensor.value, tensor.memory));
+    RETURN_IF_ERROR(weights.ReadMaster(stored_names[tensor.name], tensor.master(), tensor.memory));
   }
   return absl::OkStatus();
 }
@@ -121,7 +121,8 @@ std::vector<NamedTensor> NamedMasters(const ParamStore& store) {
   std::vector<NamedTensor> masters;
   for (const std::unique_ptr<Param>& param : store.params()) {
     CHECK(!param->value.empty()) << param->name << " is not allocated";
-    masters.push_back({param->name, param->value.view(), param->value.memory()});
+    const MasterView master = param->master();
+    masters.push_back({param->name, master.value, param->value.memory(), master.low});
   }
   return masters;
 }

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "core/ops/master.h"
 #include "core/tensor/tensor.h"
 
 namespace frond {
@@ -12,6 +13,11 @@ struct NamedTensor {
   std::string name;
   View value;
   Allocator* memory = nullptr;  // in which `value` lies; null: the host's
+  View low = {};                // of a split master, whose high half is `value`; see MasterView
+
+  MasterView master() const { return {value, low}; }
+  // What files hold of it.
+  DType dtype() const { return master().exact_dtype(); }
 };
 
 }  // namespace frond

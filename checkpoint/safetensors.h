@@ -20,6 +20,7 @@
 #include "checkpoint/named_tensor.h"
 #include "checkpoint/stored_type.h"
 #include "core/base/file.h"
+#include "core/ops/master.h"
 #include "core/tensor/tensor.h"
 
 namespace frond {
@@ -53,10 +54,16 @@ class SafetensorsReader {
   // Fills `out`, whose shape must be the stored one, converting as DecodeElements does. `out` lies
   // in `memory` (null: the host's); a device gets it in pieces.
   absl::Status Read(absl::string_view name, View out, Allocator* memory = nullptr) const;
+  // The same for a master weight, as WriteMaster stores it.
+  absl::Status ReadMaster(absl::string_view name, const MasterView& out,
+                          Allocator* memory = nullptr) const;
 
  private:
   explicit SafetensorsReader(absl::string_view label) : path_(label) {}
   absl::Status Parse(absl::string_view bytes);
+  // Checks that the tensor is there, in this shape and convertible.
+  absl::StatusOr<const SafetensorsEntry*> FindFor(absl::string_view name, const Shape& shape,
+                                                  DType dtype) const;
 
   std::string path_;
   std::unique_ptr<MappedFile> file_;  // null over borrowed bytes
@@ -84,6 +91,9 @@ class SafetensorsWriter {
   // The next tensor: `name` and the shape are those of its spec (CHECKed); a floating value is
   // converted to the spec's dtype. It lies in `memory` (null: the host's).
   absl::Status Append(absl::string_view name, ConstView value, Allocator* memory = nullptr);
+  // The same for a master weight, from its exact numbers.
+  absl::Status AppendMaster(absl::string_view name, const MasterView& master,
+                            Allocator* memory = nullptr);
   // Syncs the file to the disk. All tensors must have been written (CHECKed). The record's path is
   // the one given to Create.
   absl::StatusOr<FileRecord> Close();
@@ -91,6 +101,7 @@ class SafetensorsWriter {
  private:
   SafetensorsWriter(std::string path, std::unique_ptr<FileWriter> file,
                     std::vector<SafetensorsSpec> specs);
+  const SafetensorsSpec& NextSpec(absl::string_view name, const Shape& shape);
   // `value` in host memory.
   absl::Status AppendPiece(ConstView value, DType dtype);
   absl::Status AppendRaw(ConstView value);

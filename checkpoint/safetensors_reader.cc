@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "checkpoint/safetensors.h"
 #include "core/base/status_macros.h"
+#include "core/ops/master_pieces.h"
 #include "core/tensor/transfer.h"
 
 namespace frond {
@@ -221,6 +222,13 @@ absl::Status CheckTiling(absl::string_view path, const std::vector<SafetensorsEn
   return absl::OkStatus();
 }
 
+// Elements of `entry` from number `first` on.
+absl::Status Decode(const SafetensorsEntry& entry, int64_t first, View piece) {
+  const size_t at = static_cast<size_t>(first) * StoredTypeSize(entry.type);
+  DecodeElements(entry.type, entry.bytes.data() + at, piece);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string SafetensorsEntry::ShapeToString() const {
@@ -270,30 +278,42 @@ const SafetensorsEntry* SafetensorsReader::Find(absl::string_view name) const {
   return it == index_.end() ? nullptr : &entries_[it->second];
 }
 
-absl::Status SafetensorsReader::Read(absl::string_view name, View out, Allocator* memory) const {
+absl::StatusOr<const SafetensorsEntry*> SafetensorsReader::FindFor(absl::string_view name,
+                                                                   const Shape& shape,
+                                                                   DType dtype) const {
   const SafetensorsEntry* entry = Find(name);
   if (entry == nullptr) {
     return absl::NotFoundError(absl::StrCat("'", path_, "' has no tensor ", Quote(name)));
   }
-  bool same_shape = static_cast<int>(entry->dims.size()) == out.shape.rank();
-  for (int i = 0; same_shape && i < out.shape.rank(); ++i) {
-    same_shape = entry->dims[static_cast<size_t>(i)] == out.dim(i);
+  bool same_shape = static_cast<int>(entry->dims.size()) == shape.rank();
+  for (int i = 0; same_shape && i < shape.rank(); ++i) {
+    same_shape = entry->dims[static_cast<size_t>(i)] == shape.dim(i);
   }
   if (!same_shape) {
     return absl::InvalidArgumentError(absl::StrCat("'", path_, "': tensor ", Quote(name), " is ",
                                                    entry->ShapeToString(), ", but ",
-                                                   out.shape.ToString(), " is wanted"));
+                                                   shape.ToString(), " is wanted"));
   }
-  if (!CanDecode(entry->type, out.dtype)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "'", path_, "': tensor ", Quote(name), " has dtype ", StoredTypeName(entry->type),
-        ", which cannot be read as ", DTypeName(out.dtype)));
+  if (!CanDecode(entry->type, dtype)) {
+    return absl::InvalidArgumentError(absl::StrCat("'", path_, "': tensor ", Quote(name),
+                                                   " has dtype ", StoredTypeName(entry->type),
+                                                   ", which cannot be read as ", DTypeName(dtype)));
   }
-  return FillInPieces(memory, out, [&](int64_t first, View piece) {
-    const size_t at = static_cast<size_t>(first) * StoredTypeSize(entry->type);
-    DecodeElements(entry->type, entry->bytes.data() + at, piece);
-    return absl::OkStatus();
-  });
+  return entry;
+}
+
+absl::Status SafetensorsReader::Read(absl::string_view name, View out, Allocator* memory) const {
+  ASSIGN_OR_RETURN(const SafetensorsEntry* entry, FindFor(name, out.shape, out.dtype));
+  return FillInPieces(memory, out,
+                      [&](int64_t first, View piece) { return Decode(*entry, first, piece); });
+}
+
+absl::Status SafetensorsReader::ReadMaster(absl::string_view name, const MasterView& out,
+                                           Allocator* memory) const {
+  ASSIGN_OR_RETURN(const SafetensorsEntry* entry,
+                   FindFor(name, out.value.shape, out.exact_dtype()));
+  return FillMasterInPieces(
+      memory, out, [&](int64_t first, View piece) { return Decode(*entry, first, piece); });
 }
 
 }  // namespace frond

@@ -7,6 +7,7 @@
 #include "checkpoint/safetensors.h"
 #include "core/base/check.h"
 #include "core/base/status_macros.h"
+#include "core/ops/master_pieces.h"
 #include "core/tensor/transfer.h"
 
 namespace frond {
@@ -59,13 +60,25 @@ absl::StatusOr<std::unique_ptr<SafetensorsWriter>> SafetensorsWriter::Create(
       new SafetensorsWriter(path, std::move(file), std::move(specs)));
 }
 
-absl::Status SafetensorsWriter::Append(absl::string_view name, ConstView value, Allocator* memory) {
+const SafetensorsSpec& SafetensorsWriter::NextSpec(absl::string_view name, const Shape& shape) {
   CHECK_LT(next_, specs_.size()) << "more tensors than announced: " << name;
   const SafetensorsSpec& spec = specs_[next_++];
   CHECK_EQ(spec.name, name);
-  CHECK_EQ(spec.shape, value.shape) << spec.name;
+  CHECK_EQ(spec.shape, shape) << spec.name;
+  return spec;
+}
+
+absl::Status SafetensorsWriter::Append(absl::string_view name, ConstView value, Allocator* memory) {
+  const DType dtype = NextSpec(name, value.shape).dtype;
   return ReadInPieces(memory, value,
-                      [&](int64_t, ConstView piece) { return AppendPiece(piece, spec.dtype); });
+                      [&](int64_t, ConstView piece) { return AppendPiece(piece, dtype); });
+}
+
+absl::Status SafetensorsWriter::AppendMaster(absl::string_view name, const MasterView& master,
+                                             Allocator* memory) {
+  const DType dtype = NextSpec(name, master.value.shape).dtype;
+  return ReadMasterInPieces(memory, master,
+                            [&](int64_t, ConstView piece) { return AppendPiece(piece, dtype); });
 }
 
 absl::Status SafetensorsWriter::AppendPiece(ConstView value, DType dtype) {
@@ -101,15 +114,15 @@ absl::StatusOr<FileRecord> WriteSafetensors(const std::string& path,
   std::vector<const NamedTensor*> order;
   for (const NamedTensor& tensor : tensors) order.push_back(&tensor);
   std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
-    return DTypeSize(a->value.dtype) > DTypeSize(b->value.dtype);
+    return DTypeSize(a->dtype()) > DTypeSize(b->dtype());
   });
   std::vector<SafetensorsSpec> specs;
   for (const NamedTensor* tensor : order) {
-    specs.push_back({tensor->name, tensor->value.dtype, tensor->value.shape});
+    specs.push_back({tensor->name, tensor->dtype(), tensor->value.shape});
   }
   ASSIGN_OR_RETURN(auto writer, SafetensorsWriter::Create(path, std::move(specs)));
   for (const NamedTensor* tensor : order) {
-    RETURN_IF_ERROR(writer->Append(tensor->name, tensor->value, tensor->memory));
+    RETURN_IF_ERROR(writer->AppendMaster(tensor->name, tensor->master(), tensor->memory));
   }
   return writer->Close();
 }

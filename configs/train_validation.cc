@@ -133,6 +133,10 @@ absl::Status CheckModel(const config::Model& model) {
                  "left out where model.preset or model.shape ask for a fresh model");
   }
   if (model.has_shape()) RETURN_IF_ERROR(CheckShape(model.shape(), model.preset().empty()));
+  if (model.masters() != config::Model::F32 && model.compute() != config::BF16) {
+    return Wrong("model.masters", config::Model::Masters_Name(model.masters()),
+                 "F32 unless model.compute is BF16");
+  }
   RETURN_IF_ERROR(Between("model.chunk_tokens", model.chunk_tokens(), 0, kMaxChunkTokens));
   if (model.chunk_tokens() > 0 && model.recompute() != config::BLOCK) {
     return Wrong("model.chunk_tokens", absl::StrCat(model.chunk_tokens()),

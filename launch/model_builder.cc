@@ -94,6 +94,10 @@ absl::StatusOr<T5Config> ResolveT5Config(const config::Model& model, const Token
 T5Options ResolveT5Options(const config::Model& model) {
   T5Options options = {.compute = model.compute() == config::BF16 ? DType::kBF16 : DType::kF32,
                        .f32_residual = model.f32_residual()};
+  if (model.masters() == config::Model::SPLIT) options.masters = MasterFormat::kSplit;
+  if (model.masters() == config::Model::BF16_STOCHASTIC) {
+    options.masters = MasterFormat::kStochastic;
+  }
   options.recompute.max_chunk_tokens = model.chunk_tokens();
   switch (model.recompute()) {
     case config::NONE:

@@ -8,7 +8,8 @@
 
 namespace frond {
 
-// y[t] = table[ids[t]]. table [V, d] and y [T, d], assigned: any float. CHECKs the ids.
+// y[t] = table[ids[t]]. table [V, d] and y [T, d], assigned: any float; from f32 to bf16 rounded as
+// a master's high half is (core/ops/master.h). CHECKs the ids.
 void Embedding(Context& ctx, ConstView table, std::span<const int32_t> ids, View y);
 
 // dtable[ids[t]] += dy[t], accumulated in an order that depends on the ids alone (deterministic).

@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "core/ops/cpu/elementwise.h"
+#include "core/ops/cpu/master.h"
 #include "core/ops/cpu/matmul.h"
 #include "core/ops/cpu/softmax_loss.h"
 #include "core/ops/cuda/elementwise.h"
+#include "core/ops/cuda/master.h"
 #include "core/ops/cuda/matmul.h"
 #include "core/ops/cuda/softmax_loss.h"
 #include "core/ops/dispatch.h"
@@ -27,7 +29,7 @@ class HeadOperand {
         weight.forward == nullptr || (with_backward && weight.backward == nullptr);
     if (!needs_plain || plain_.dtype == compute) return;
     cast_ = Tensor(ctx, plain_.shape, compute, MemoryKind::kWorkspace);
-    Dispatch<cpu::Cast, cuda::Cast>(ctx, plain_, cast_.view());
+    Dispatch<cpu::WriteMaster, cuda::WriteMaster>(ctx, plain_, MasterView{cast_.view()});
     plain_ = cast_;
   }
 

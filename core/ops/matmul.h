@@ -38,7 +38,8 @@ class PackedWeight {
 bool UsesPlainWeights(const Context& ctx);
 
 // (Re)packs `weight` [out, in] (f32 or bf16) for the use `trans`, reusing its memory. The weight
-// may be freed afterwards. A bf16 pack may be made from an f32 weight: it is rounded on the way.
+// may be freed afterwards. A bf16 pack may be made from an f32 weight, rounded as a master's
+// high half is (core/ops/master.h), so that every format of masters gives the same products.
 void PackWeight(Context& ctx, ConstView weight, Trans trans, DType dtype, PackedWeight& packed);
 
 // c (+)= a op(W), as MatMul with the packed operand, which serves `trans`, on the right.

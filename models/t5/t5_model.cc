@@ -102,7 +102,7 @@ T5Model::T5Model(const T5Config& config, const T5Options& options)
     : config_(config),
       options_(options),
       dims_{&config_, options.compute, ResidualType(options)},
-      params_(options.compute),
+      params_(options.compute, options.masters),
       embedding_(&params_.Add(
           Scope("shared") / "weight",
           TableSpec(config, 1.0,

@@ -15,8 +15,9 @@
 namespace frond {
 
 struct T5Options {
-  DType compute = DType::kF32;  // kF64 in tests
-  bool f32_residual = false;    // residual stream in f32 under bf16 compute
+  DType compute = DType::kF32;                  // kF64 in tests
+  bool f32_residual = false;                    // residual stream in f32 under bf16 compute
+  MasterFormat masters = MasterFormat::kWhole;  // others under bf16 compute
   RecomputePlan recompute;
 };
 

@@ -34,6 +34,7 @@ TEST(ValidateTrainConfig, AcceptsGoodConfigs) {
             "");
   EXPECT_EQ(ErrorAfter({"optimizer.adamw={}"}), "");
   EXPECT_EQ(ErrorAfter({"model.recompute=BLOCK", "model.chunk_tokens=512"}), "");
+  EXPECT_EQ(ErrorAfter({"model.compute=BF16", "model.masters=SPLIT"}), "");
 }
 
 TEST(ValidateTrainConfig, NamesMissingFields) {
@@ -117,6 +118,7 @@ TEST(ValidateTrainConfig, NamesTheFieldOutOfRange) {
       {"report.every_steps=0", "report.every_steps is 0; it must be at least 1"},
       {"threads=-1", "threads is -1; it must be at least 0"},
       {"model.shape.d_ff=0", "model.shape.d_ff is 0; it must be at least 1"},
+      {"model.masters=SPLIT", "model.masters is SPLIT; it must be F32 unless model.compute is BF16"},
       {"model.chunk_tokens=-1", "model.chunk_tokens is -1; it must be at least 0"},
       {"model.chunk_tokens=2147483648",
        "model.chunk_tokens is 2147483648; it must be at most 2147483647"},

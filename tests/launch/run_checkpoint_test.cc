@@ -123,5 +123,57 @@ TEST(RunCheckpointBf16Test, MastersComeBackToTheBit) {
   EXPECT_TRUE(RemoveRecursively(folder).ok());
 }
 
+std::string BytesOf(const Tensor& x) {
+  const ConstView v = x;
+  return x.empty() ? "" : std::string(static_cast<const char*>(v.data), v.bytes());
+}
+
+T5Options Bf16With(MasterFormat masters) { return {.compute = DType::kBF16, .masters = masters}; }
+
+// Every format comes back to the bit from files of either dtype, and halves come back as the f32
+// weights that they are.
+TEST(RunCheckpointMastersTest, EveryFormatComesBackToTheBit) {
+  const std::string folder = testing::TempDir() + "/frond_masters_checkpoint";
+  CpuAllocator memory;
+  Context ctx(memory);
+  T5Model whole(TinyConfig(), Bf16With(MasterFormat::kWhole));
+  whole.params().Initialize(ctx, 1);
+  for (const MasterFormat format : {MasterFormat::kSplit, MasterFormat::kStochastic}) {
+    for (const DType stored : {DType::kF32, DType::kBF16}) {
+      ASSERT_TRUE(RemoveRecursively(folder).ok() && CreateDirectories(folder + "/step").ok());
+      ASSERT_TRUE(WriteFileAtomically(folder + "/ours.model", "model").ok());
+      T5Model model(TinyConfig(), Bf16With(format)), read(TinyConfig(), Bf16With(format));
+      T5Model as_whole(TinyConfig(), Bf16With(MasterFormat::kWhole));
+      model.params().Initialize(ctx, 1);
+      read.params().Initialize(ctx, 2);
+      as_whole.params().Initialize(ctx, 3);
+      Adafactor optimizer({});
+      optimizer.Register(ctx, model.params());
+      const TrainState state = {.step = 5};
+      const auto written = WriteRunCheckpoint(folder + "/step", model,
+                                              {.optimizer = &optimizer,
+                                               .state = &state,
+                                               .carried = {.tokenizer = folder + "/ours.model"},
+                                               .weights = stored});
+      ASSERT_TRUE(written.ok()) << written.status();
+      for (T5Model* target : {&read, &as_whole}) {
+        const auto resumed = ReadRunCheckpoint(folder + "/step", *target, optimizer);
+        ASSERT_TRUE(resumed.ok()) << resumed.status();
+      }
+      for (size_t i = 0; i < model.params().params().size(); ++i) {
+        Param& a = *model.params().params()[i];
+        Param& b = *read.params().params()[i];
+        EXPECT_EQ(BytesOf(a.value), BytesOf(b.value)) << a.name;
+        EXPECT_EQ(BytesOf(a.low), BytesOf(b.low)) << a.name;
+        if (format != MasterFormat::kSplit) continue;
+        EXPECT_EQ(BytesOf(as_whole.params().params()[i]->value),
+                  BytesOf(whole.params().params()[i]->value))
+            << a.name;
+      }
+    }
+  }
+  EXPECT_TRUE(RemoveRecursively(folder).ok());
+}
+
 }  // namespace
 }  // namespace frond

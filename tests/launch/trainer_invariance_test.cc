@@ -16,6 +16,7 @@
 #include "configs/train_validation.h"
 #include "core/base/check.h"
 #include "core/base/file.h"
+#include "core/ops/master_pieces.h"
 #include "dist/local_communicator.h"
 #include "dist/thread_communicator.h"
 #include "launch/trainer.h"
@@ -125,8 +126,16 @@ class TrainerInvarianceTest : public testing::Test {
     }
     result.language_nll = (*trainer)->interval().language_nll;
     for (const auto& param : (*trainer)->model().params().params()) {
-      const float* values = param->value.As<float>();
-      result.weights.emplace_back(values, values + param->value.shape().num_elements());
+      std::vector<float>& values = result.weights.emplace_back();
+      CHECK_OK(ReadMasterInPieces(nullptr, param->master(), [&](int64_t, ConstView piece) {
+        // bf16 alone is widened exactly.
+        for (int64_t i = 0; i < piece.num_elements(); ++i) {
+          values.push_back(piece.dtype == DType::kF32
+                               ? piece.As<float>()[i]
+                               : static_cast<float>(piece.As<BFloat16>()[i]));
+        }
+        return absl::OkStatus();
+      }));
     }
     return result;
   }
@@ -223,6 +232,43 @@ TEST_F(TrainerInvarianceTest, MeanOverTokensWithDropoutAndClipping) {
     config.mutable_optimizer()->mutable_adamw();
     config.mutable_schedule()->set_learning_rate(0.003);
   });
+}
+
+config::TrainConfig WithMasters(config::TrainConfig config, config::Model::Masters masters) {
+  config.mutable_model()->set_compute(config::BF16);
+  config.mutable_model()->set_masters(masters);
+  return config;
+}
+
+// Halves hold the f32 weights, and products see the same bf16 of both: no bit of a run differs.
+TEST_F(TrainerInvarianceTest, SplitMastersAreTheF32Masters) {
+  for (const bool adamw : {false, true}) {
+    config::TrainConfig config = Config();
+    if (adamw) config.mutable_optimizer()->mutable_adamw();
+    const Result whole = Train(WithMasters(config, config::Model::F32));
+    config.set_work_dir(config.work_dir() + "_split");
+    const Result split = Train(WithMasters(config, config::Model::SPLIT));
+    EXPECT_EQ(split.losses, whole.losses);
+    EXPECT_EQ(split.weights, whole.weights);
+  }
+}
+
+// bf16 alone goes another way, but not far: its rounding is right on average, the same in every
+// run, and the same on every rank, which Train checks.
+TEST_F(TrainerInvarianceTest, StochasticMastersStayClose) {
+  config::TrainConfig config = Config();
+  const Result whole = Train(WithMasters(config, config::Model::F32));
+  const auto again = [&](int ranks) {
+    config.set_work_dir(config.work_dir() + "+");
+    return Train(WithMasters(config, config::Model::BF16_STOCHASTIC), ranks);
+  };
+  const Result rounded = again(1);
+  EXPECT_EQ(again(1).weights, rounded.weights);
+  again(2);
+  EXPECT_NE(rounded.losses, whole.losses);
+  for (size_t i = 0; i < whole.losses.size(); ++i) {
+    EXPECT_NEAR(rounded.losses[i], whole.losses[i], 0.03 * whole.losses[i]) << "step " << i;
+  }
 }
 
 TEST_F(TrainerInvarianceTest, RecomputationChangesNoBit) {

@@ -5,11 +5,19 @@
 #include <type_traits>
 #include <vector>
 
+#include "core/ops/cpu/master_run.h"
 #include "core/ops/cpu/row_convert.h"
 #include "core/ops/ids_in_order.h"
 
 namespace frond::cpu {
 namespace {
+
+// As every product's weights are rounded (core/ops/master.h).
+void ConvertWeights(const float* x, BFloat16* y, int64_t n) { SplitRun(x, n, y, nullptr); }
+template <class X, class Y>
+void ConvertWeights(const X* x, Y* y, int64_t n) {
+  ConvertRun(x, y, n);
+}
 
 template <class X, class Y>
 void AddRow(const X* x, Y* y, int64_t n) {
@@ -43,7 +51,7 @@ void Embedding(Context&, ConstView table, std::span<const int32_t> ids, View y) 
       auto* target = y.As<decltype(to)>();
 #pragma omp parallel for schedule(static) if (tokens > 16)
       for (int64_t t = 0; t < tokens; ++t) {
-        ConvertRun(source + ids[static_cast<size_t>(t)] * d, target + t * d, d);
+        ConvertWeights(source + ids[static_cast<size_t>(t)] * d, target + t * d, d);
       }
     });
   });

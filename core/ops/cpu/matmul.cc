@@ -15,6 +15,7 @@
 
 #include "core/base/hash.h"
 #include "core/ops/cpu/elementwise.h"
+#include "core/ops/cpu/master.h"
 #include "core/ops/cpu/matmul_f64.h"
 #include "core/ops/lru_cache.h"
 
@@ -272,6 +273,11 @@ void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b
 }
 
 void PackWeight(Context& ctx, ConstView weight, Trans trans, DType dtype, PackedWeight& packed) {
+  if (weight.dtype != dtype) {
+    Tensor rounded(ctx, weight.shape, dtype, MemoryKind::kWorkspace);
+    cpu::WriteMaster(ctx, weight, {rounded});
+    return cpu::PackWeight(ctx, rounded, trans, dtype, packed);
+  }
   auto& state = ctx.Backend<OneDnnState>();
   packed.weight_shape_ = weight.shape;
   packed.dtype_ = dtype;

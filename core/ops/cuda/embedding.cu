@@ -2,6 +2,7 @@
 // adds its tokens in that order; ids of many tokens are cut into pieces first, so that one frequent
 // token does not keep the others waiting.
 #include "core/ops/cuda/embedding.h"
+#include "core/ops/cuda/masters.cuh"
 #include "core/ops/cuda/vectors.cuh"
 #include "core/ops/ids_in_order.h"
 
@@ -31,8 +32,13 @@ __global__ void EmbeddingKernel(const Table* table, const int32_t* ids, int64_t 
   const int64_t column = Column<kWidth>();
   if (column >= dim) return;
   const int64_t id = ids[blockIdx.x];
-  StoreFloats(LoadFloats<kWidth>(table + id * dim + column),
-              y + int64_t{blockIdx.x} * dim + column);
+  Floats<kWidth> row = LoadFloats<kWidth>(table + id * dim + column);
+  if constexpr (std::is_same_v<Y, BFloat16>) {
+    // As every product's weights are rounded (core/ops/master.h).
+#pragma unroll
+    for (int i = 0; i < kWidth; ++i) row.at[i] = RoundedWeight(row.at[i]);
+  }
+  StoreFloats(row, y + int64_t{blockIdx.x} * dim + column);
 }
 
 template <int kWidth>

@@ -11,6 +11,11 @@ __device__ __forceinline__ uint32_t PackHalves(uint32_t low, uint32_t high) {
   return (low & 0xFFFFu) | (high << 16);
 }
 
+// The float of x's high half.
+__device__ __forceinline__ float RoundedWeight(float x) {
+  return __uint_as_float(static_cast<uint32_t>(HighHalf(__float_as_uint(x))) << 16);
+}
+
 // Each format loads and stores one element at i, or four from i on, a multiple of four, where the
 // pointers are aligned for four.
 struct WholeMaster {

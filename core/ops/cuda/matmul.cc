@@ -6,6 +6,7 @@
 
 #include "core/ops/cuda/cublas_products.h"
 #include "core/ops/cuda/elementwise.h"
+#include "core/ops/cuda/master.h"
 #include "core/tensor/cuda/runtime.h"
 #include "core/tensor/transfer.h"
 
@@ -82,7 +83,8 @@ void PackWeight(Context& ctx, ConstView weight, Trans trans, DType dtype, Packed
     storage.Reset();
     storage = Tensor(ctx, weight.shape, dtype, MemoryKind::kComputeWeights);
   }
-  Cast(ctx, weight, storage);
+  weight.dtype == dtype ? cuda::Cast(ctx, weight, storage)
+                        : cuda::WriteMaster(ctx, weight, {storage});
 }
 
 void MatMulPacked(Context& ctx, ConstView a, const PackedWeight& weight, Trans trans, Write mode,
