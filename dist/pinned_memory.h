@@ -1,4 +1,4 @@
-// Host memory that a GPU reads and writes at full speed; plain memory in a build without CUDA.
+// Host memory that a GPU reads and writes at full speed; plain memory where no GPU can be used.
 #pragma once
 
 #include <cstddef>
@@ -17,6 +17,7 @@ class PinnedMemory {
 
  private:
   void* data_ = nullptr;
+  bool pinned_ = false;
   size_t bytes_ = 0;
 };
 

@@ -13,6 +13,7 @@ char* PinnedMemory::Reserve(size_t bytes) {
     std::free(data_);
     data_ = std::malloc(bytes);
     CHECK(data_ != nullptr) << "no memory for " << bytes << " bytes";
+    pinned_ = false;
     bytes_ = bytes;
   }
   return static_cast<char*>(data_);
