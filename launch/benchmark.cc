@@ -94,7 +94,7 @@ struct Peaks {
   double rated = 0;  // by the device's maker; 0: not known
 };
 
-void PrintResult(const Timed& timed, const Peaks& peaks, double loss) {
+void PrintResult(const Timed& timed, const Peaks& peaks, int64_t peak_bytes, double loss) {
   const double rate = timed.flops / timed.seconds / 1e9;
   const int64_t tokens = timed.source_tokens + timed.target_tokens;
   nlohmann::ordered_json json;
@@ -112,6 +112,7 @@ void PrintResult(const Timed& timed, const Peaks& peaks, double loss) {
     json["rated_peak_gflops"] = peaks.rated;
     json["mfu_of_rated_peak"] = rate / peaks.rated;
   }
+  json["peak_memory_bytes"] = peak_bytes;
   json["loss"] = loss;
   std::printf("%s\n", json.dump().c_str());
 }
@@ -151,18 +152,20 @@ absl::Status RunBenchmark(config::TrainConfig config, Communicator& world,
   RETURN_IF_ERROR(AgreeOnStatus(world, dumped));
   Timed profiled;
   ASSIGN_OR_RETURN(const Timed timed, TimeAndProfile(*trainer, world, options.steps, profiled));
+  const MemoryReport memory = trainer->memory().Report();
   const double peak_after = MeasureMatMulPeak(trainer->context(), compute) * world.size();
   absl::Status removed;
   if (world.rank() == 0) {
     std::printf("device: %s\n", trainer->device().description.c_str());
     PrintProfile(trainer->profiler(), profiled);
     const IntervalStats& stats = trainer->interval();
-    std::printf("peak memory %s\n", FormatPeaks(trainer->memory().Report()).c_str());
+    std::printf("peak memory %s\n", FormatPeaks(memory).c_str());
     Peaks peaks = {.measured = std::max(peak_before, peak_after)};
     if (compute == DType::kBF16) {
       peaks.rated = 1e3 * trainer->device().rated_bf16_tflops * world.size();
     }
-    PrintResult(timed, peaks, stats.loss / static_cast<double>(stats.steps));
+    PrintResult(timed, peaks, memory.total.peak_bytes,
+                stats.loss / static_cast<double>(stats.steps));
     trainer.reset();
     removed = RemoveRecursively(scratch);
   }

@@ -22,6 +22,7 @@ def parse_arguments():
     parser.add_argument("--python", default=sys.executable, help="a Python with torch and transformers")
     parser.add_argument("--tests-only", action="store_true")
     parser.add_argument("--benchmarks-only", action="store_true")
+    parser.add_argument("--small", action="store_true", help="tiny models, no rivals: to see that everything starts")
     parser.add_argument("--build", default="build/release", help="the build folder of a source tree")
     return parser.parse_args()
 
@@ -66,6 +67,12 @@ class Runner:
         if not self.vocabulary.exists():
             self.run("vocabulary", [self.programs["frond"], "vocabulary", "--input", self.corpus / "train.jsonl", "--size",
                                     8000, "--out", self.vocabulary], 300)
+
+
+# A shape that an emulator can train.
+TINY = {"steps": 4, "report.every_steps": 1, "schedule.warmup_steps": 1, "batch.rows": 4, "model.shape.d_model": 64,
+        "model.shape.d_kv": 32, "model.shape.num_heads": 2, "model.shape.d_ff": 64, "model.shape.num_layers": 1,
+        "model.shape.num_decoder_layers": 1}
 
 
 def json_lines(text):
@@ -130,7 +137,7 @@ def training_tests(runner):
     """A short run on the built-in corpus: GPU against CPU, and 1, 2 and 4 ranks that share the card."""
     runner.make_corpus()
     settings = {"steps": 30, "report.every_steps": 5, "schedule.warmup_steps": 10, "checkpoint.every_steps": 1000,
-                "model.compute": "F32"}
+                "model.compute": "F32", **(TINY if runner.args.small else {})}
     runs, results = {}, []
     for name, device, ranks in (("cpu", "CPU", 1), ("gpu", "CUDA", 1), ("gpu 2 ranks", "CUDA", 2), ("gpu 4 ranks", "CUDA", 4)):
         folder = runner.out / ("run_" + name.replace(" ", "_"))
@@ -145,12 +152,14 @@ def training_tests(runner):
             results.append(dict(test=f"training, {name}", passed=False, detail="a run failed: see train_*.err"))
             continue
         worst = max(abs(a - b) / abs(b) for a, b in zip(losses, runs["cpu"], strict=True))
-        results.append(dict(test=f"training on the corpus, {name} against 1 CPU rank, f32, 30 steps", passed=worst <= 1e-4,
+        results.append(dict(test=f"training on the corpus, {name} against 1 CPU rank, f32, {settings['steps']} steps", passed=worst <= 1e-4,
                             detail=f"largest relative difference of the loss {worst:.1e} (limit 1e-4)"))
     return results
 
 
 def op_benchmarks(runner):
+    if runner.args.small:
+        return json_lines(runner.run("gpu_bench", [runner.programs["gpu_bench"], "--small"], 120)[1]), []
     _, text = runner.run("gpu_bench", [runner.programs["gpu_bench"]], 120)
     _, rivals = runner.run("torch_attention", [runner.args.python, runner.root / "bench/torch_attention_bench.py"], 150)
     return json_lines(text), json_lines(rivals)
@@ -169,6 +178,12 @@ STEP_CASES = [
 ]
 
 
+SMALL_STEP_CASES = [("tiny, all memory modes", "", 1, (64, 32), 4,
+                     {**{key: value for key, value in TINY.items() if key.startswith("model.")}, "model.masters": "SPLIT",
+                      "model.recompute": "BLOCK", "model.chunk_tokens": 128, "optimizer.update_in_backward": "true",
+                      "model.shape.vocab_size": 8000}, False)]
+
+
 def step_benchmark(runner, case):
     name, preset, layers, (source, target), rows, settings, compared = case
     mixed = settings.get("mixed", False) or "packed" in name
@@ -182,6 +197,8 @@ def step_benchmark(runner, case):
               "data.packing": "true" if mixed else "false", "batch.rows": rows, "loss.normalizer": "PER_TOKEN",
               "loss.z_loss": 0, "schedule.kind": "CONSTANT", "schedule.learning_rate": 1e-3, "steps": 1000,
               **{key: value for key, value in settings.items() if key != "mixed"}}
+    if not preset:
+        del values["model.preset"]
     config = runner.out / "bench.textproto"
     config.write_text('optimizer { adafactor {} }\ndata { source { } }\nmodel { shape { } }\n', encoding="utf-8")
     batches = runner.out / "batches.jsonl"
@@ -284,7 +301,7 @@ def main():
         runner.run("long_rows", [args.python, runner.root / "bench/make_long_rows.py", "--rows", runner.corpus / "train.jsonl",
                                  "--out", runner.out / "long.jsonl"], 60)
         ops, rivals = op_benchmarks(runner)
-        for case in STEP_CASES:
+        for case in SMALL_STEP_CASES if args.small else STEP_CASES:
             steps.append(step_benchmark(runner, case))
             write_report(runner, tests, ops, rivals, steps)
     write_report(runner, tests, ops, rivals, steps)
