@@ -18,15 +18,15 @@ class FarMemory : public Allocator {
   MemoryReport Report() const override { return memory_.Report(); }
   void ResetPeak() override { memory_.ResetPeak(); }
   void CopyToHost(const void* source, size_t bytes, void* target) override {
-    std::memcpy(target, Flip(source), bytes);
+    if (bytes > 0) std::memcpy(target, Flip(source), bytes);
     Count(bytes);
   }
   void CopyFromHost(const void* source, size_t bytes, void* target) override {
-    std::memcpy(Flip(target), source, bytes);
+    if (bytes > 0) std::memcpy(Flip(target), source, bytes);
     Count(bytes);
   }
   void CopyWithin(const void* source, size_t bytes, void* target) override {
-    std::memcpy(Flip(target), Flip(source), bytes);
+    if (bytes > 0) std::memcpy(Flip(target), Flip(source), bytes);
   }
 
   // The longest copy between host and here so far.
