@@ -35,6 +35,9 @@ struct SafetensorsEntry {
   std::string ShapeToString() const;  // "[3, 4]"
 };
 
+// Fills `piece` with the entry's elements from number `first` on, converted.
+absl::Status DecodePiece(const SafetensorsEntry& entry, int64_t first, View piece);
+
 class SafetensorsReader {
  public:
   // Maps the file and checks the whole header: that it is JSON without duplicate names, and that

@@ -11,7 +11,6 @@
 #include "absl/strings/str_join.h"
 #include "checkpoint/safetensors.h"
 #include "core/base/status_macros.h"
-#include "core/ops/master_pieces.h"
 #include "core/tensor/transfer.h"
 
 namespace frond {
@@ -222,13 +221,6 @@ absl::Status CheckTiling(absl::string_view path, const std::vector<SafetensorsEn
   return absl::OkStatus();
 }
 
-// Elements of `entry` from number `first` on.
-absl::Status Decode(const SafetensorsEntry& entry, int64_t first, View piece) {
-  const size_t at = static_cast<size_t>(first) * StoredTypeSize(entry.type);
-  DecodeElements(entry.type, entry.bytes.data() + at, piece);
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 std::string SafetensorsEntry::ShapeToString() const {
@@ -278,6 +270,12 @@ const SafetensorsEntry* SafetensorsReader::Find(absl::string_view name) const {
   return it == index_.end() ? nullptr : &entries_[it->second];
 }
 
+absl::Status DecodePiece(const SafetensorsEntry& entry, int64_t first, View piece) {
+  const size_t at = static_cast<size_t>(first) * StoredTypeSize(entry.type);
+  DecodeElements(entry.type, entry.bytes.data() + at, piece);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<const SafetensorsEntry*> SafetensorsReader::FindFor(absl::string_view name,
                                                                    const Shape& shape,
                                                                    DType dtype) const {
@@ -305,15 +303,7 @@ absl::StatusOr<const SafetensorsEntry*> SafetensorsReader::FindFor(absl::string_
 absl::Status SafetensorsReader::Read(absl::string_view name, View out, Allocator* memory) const {
   ASSIGN_OR_RETURN(const SafetensorsEntry* entry, FindFor(name, out.shape, out.dtype));
   return FillInPieces(memory, out,
-                      [&](int64_t first, View piece) { return Decode(*entry, first, piece); });
-}
-
-absl::Status SafetensorsReader::ReadMaster(absl::string_view name, const MasterView& out,
-                                           Allocator* memory) const {
-  ASSIGN_OR_RETURN(const SafetensorsEntry* entry,
-                   FindFor(name, out.value.shape, out.exact_dtype()));
-  return FillMasterInPieces(
-      memory, out, [&](int64_t first, View piece) { return Decode(*entry, first, piece); });
+                      [&](int64_t first, View piece) { return DecodePiece(*entry, first, piece); });
 }
 
 }  // namespace frond

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -251,7 +252,8 @@ void CheckDeviceOperands(Communicator& world) {
   const auto same = [&](const Tensor& far_tensor, const Tensor& host_tensor) {
     std::vector<char> bytes(host_tensor.bytes());
     CopyToHost(far, far_tensor, bytes.data());
-    EXPECT_EQ(std::memcmp(bytes.data(), host_tensor.view().data, bytes.size()), 0)
+    const auto* expected = static_cast<const char*>(host_tensor.view().data);
+    EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), expected))
         << far_tensor.shape().ToString() << " on " << world.size();
   };
   // From nothing over one piece to several.
