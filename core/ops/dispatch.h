@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "core/base/build_config.h"
-#include "core/base/check.h"
 #include "core/tensor/context.h"
 
 namespace frond {
@@ -15,13 +14,6 @@ decltype(auto) Dispatch(Context& ctx, Args&&... args) {
   if constexpr (kHaveCuda) {
     if (ctx.device() == Device::kCuda) return kCuda(ctx, std::forward<Args>(args)...);
   }
-  return kCpu(ctx, std::forward<Args>(args)...);
-}
-
-// An op that has no CUDA implementation yet.
-template <auto kCpu, class... Args>
-decltype(auto) Dispatch(Context& ctx, Args&&... args) {
-  CHECK(ctx.device() == Device::kCpu) << "this op runs on the CPU only";
   return kCpu(ctx, std::forward<Args>(args)...);
 }
 

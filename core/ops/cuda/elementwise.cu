@@ -1,3 +1,4 @@
+#include "core/ops/cuda/block_sum.cuh"
 #include "core/ops/cuda/elementwise.h"
 #include "core/ops/cuda/vectors.cuh"
 
@@ -30,20 +31,6 @@ __global__ void FillKernel(float value, int64_t n, T* x) {
 
 constexpr int kSumThreads = 256;
 
-// Sums of one block in a fixed order; the first thread gets the result.
-template <class Sum>
-__device__ Sum BlockSum(Sum x) {
-  __shared__ Sum partial[kSumThreads / 32];
-  x = WarpSum(x);
-  if (threadIdx.x % 32 == 0) partial[threadIdx.x / 32] = x;
-  __syncthreads();
-  Sum sum = 0;
-  if (threadIdx.x == 0) {
-    for (int w = 0; w < kSumThreads / 32; ++w) sum += partial[w];
-  }
-  return sum;
-}
-
 template <class T>
 __global__ void SquaresKernel(const T* x, int64_t n, double* partial) {
   double sum = 0;
@@ -51,7 +38,7 @@ __global__ void SquaresKernel(const T* x, int64_t n, double* partial) {
     const double value = ToFloat(x[i]);
     sum += value * value;
   }
-  sum = BlockSum(sum);
+  sum = BlockSum<kSumThreads>(sum);
   if (threadIdx.x == 0) partial[blockIdx.x] = sum;
 }
 
@@ -61,14 +48,14 @@ __global__ void CountNonFiniteKernel(const T* x, int64_t n, double* partial) {
   for (int64_t i = FirstItem(); i < n; i += ItemStride()) {
     if (!isfinite(ToFloat(x[i]))) count += 1;
   }
-  count = BlockSum(count);
+  count = BlockSum<kSumThreads>(count);
   if (threadIdx.x == 0) partial[blockIdx.x] = count;
 }
 
 __global__ void TotalKernel(const double* partial, int count, double* total) {
   double sum = 0;
   for (int i = static_cast<int>(threadIdx.x); i < count; i += kSumThreads) sum += partial[i];
-  sum = BlockSum(sum);
+  sum = BlockSum<kSumThreads>(sum);
   if (threadIdx.x == 0) *total = sum;
 }
 

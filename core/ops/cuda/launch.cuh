@@ -76,12 +76,6 @@ __device__ __forceinline__ T WarpSum(T x) {
   for (int offset = 16; offset > 0; offset /= 2) x += __shfl_xor_sync(0xFFFFFFFFu, x, offset);
   return x;
 }
-__device__ __forceinline__ float WarpMax(float x) {
-  for (int offset = 16; offset > 0; offset /= 2) {
-    x = fmaxf(x, __shfl_xor_sync(0xFFFFFFFFu, x, offset));
-  }
-  return x;
-}
 
 // Calls `function` with a value of the C++ type of f32 or bf16: what GPU ops compute in.
 template <class Function>
