@@ -40,13 +40,22 @@ void SleepSeconds(double seconds) {
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
 }
 
+// Long enough for the other ranks to be waiting when this one dies.
+constexpr double kOthersWait = 0.5;
+
 void Killed(Rank& rank) {
-  if (rank.IsLast()) ::raise(SIGKILL);
+  if (rank.IsLast()) {
+    SleepSeconds(kOthersWait);
+    ::raise(SIGKILL);
+  }
   rank.AllReduce(10);
 }
 
 void Exits(Rank& rank) {
-  if (rank.IsLast()) std::_Exit(0);
+  if (rank.IsLast()) {
+    SleepSeconds(kOthersWait);
+    std::_Exit(0);
+  }
   rank.AllReduce(10);
 }
 
