@@ -29,9 +29,10 @@ void CheckConfig(config::TrainConfig config) {
   const auto again = ParseConfig(text, "again", {});
   CHECK(again.ok()) << again.status() << "\n" << text;
   CHECK_EQ(ConfigToText(*again), text);
-  CHECK_EQ(DataOrderHash(*again), DataOrderHash(config));
   const absl::Status status = ValidateTrainConfig(config);
-  if (!status.ok()) CheckMessage(status);
+  if (!status.ok()) return CheckMessage(status);
+  // Of valid configs only: the text of a NaN loses its sign.
+  CHECK_EQ(DataOrderHash(*again), DataOrderHash(config));
 }
 
 }  // namespace
