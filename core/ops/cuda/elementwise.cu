@@ -19,7 +19,8 @@ __global__ void ScaleKernel(float alpha, const In* x, bool accumulate, int64_t f
     StoreFour(value, y + 4 * i);
   }
   for (int64_t i = 4 * fours + FirstItem(); i < n; i += ItemStride()) {
-    const float value = alpha * ToFloat(x[i]) + (accumulate ? ToFloat(y[i]) : 0.0f);
+    float value = alpha * ToFloat(x[i]);
+    if (accumulate) value += ToFloat(y[i]);  // a sum with 0 would take the sign from -0
     y[i] = FromFloat<Out>(value);
   }
 }
