@@ -2,6 +2,7 @@
 // recomputation change speed and memory only.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -47,7 +48,8 @@ class TrainerInvarianceTest : public testing::Test {
  protected:
   TrainerInvarianceTest() {
     const testing::TestInfo* info = testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = JoinPath(testing::TempDir(), absl::StrCat("frond_trainer_", info->name()));
+    folder_ =
+        JoinPath(testing::TempDir(), absl::StrCat("frond_trainer_", ::getpid(), "_", info->name()));
     CHECK_OK(RemoveRecursively(folder_));
     CHECK_OK(CreateDirectories(folder_));
     std::random_device device;
