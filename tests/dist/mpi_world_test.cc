@@ -13,6 +13,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "dist/link_test.h"
 #include "dist/world.h"
 #include "tests/dist/communicator_contract.h"
 
@@ -58,6 +59,18 @@ void CheckSignalMasks(Communicator&) {
   }
 }
 
+// Its many short-lived groups of two must all go again.
+void CheckLinksOftenTested(Communicator& world) {
+  CpuAllocator memory;
+  Context ctx(memory);
+  for (int i = 0; i < 100; ++i) {
+    const absl::StatusOr<LinkReport> report =
+        TestLinks(ctx, world, {.check_bytes = 4000, .speed_bytes = 4000, .repeats = 1});
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_EQ(std::ssize(report->pairs), world.size() * (world.size() - 1) / 2);
+  }
+}
+
 int Main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   const absl::string_view mode = argc > 1 ? argv[1] : "";
@@ -85,6 +98,7 @@ int Main(int argc, char** argv) {
   Register("KeepGrads", CheckKeepGrads, world);
   Register("EarlySums", CheckEarlySums, world);
   Register("Mesh", CheckMesh, world);
+  Register("LinksOftenTested", CheckLinksOftenTested, world);
   return RUN_ALL_TESTS();
 }
 
