@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "configs/train.pb.h"
 #include "core/tensor/profiler.h"
 #include "dist/keep_grads.h"
+#include "dist/link_test.h"
 #include "dist/process_mesh.h"
 #include "launch/compute_device.h"
 #include "launch/device_group.h"
@@ -62,6 +64,7 @@ class Trainer {
   static constexpr char kMetricsLines[] = "metrics.lines";
 
   absl::Status SetUp();
+  absl::Status TestMeshLinks();
   absl::Status SetUpWorkFolder();
   absl::Status SetUpModel();
   absl::Status Resume();
@@ -96,6 +99,7 @@ class Trainer {
   Context ctx_;
   DeviceGroup group_;  // of all ranks; outlives the mesh
   std::unique_ptr<ProcessMesh> mesh_;
+  std::optional<LinkReport> links_;       // where they were tested
   std::unique_ptr<WorkFolderLock> lock_;  // rank 0
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::unique_ptr<TrainingData> data_;

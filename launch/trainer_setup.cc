@@ -11,6 +11,7 @@
 #include "core/base/hash.h"
 #include "core/base/log.h"
 #include "core/base/status_macros.h"
+#include "dist/collective_watchdog.h"
 #include "launch/agree.h"
 #include "launch/cpu_threads.h"
 #include "launch/model_builder.h"
@@ -40,11 +41,27 @@ absl::Status Trainer::SetUp() {
                    JoinDeviceGroup(config_.mesh().gpu_collectives(), ctx_.device(), world_));
   ASSIGN_OR_RETURN(mesh_, ProcessMesh::Create(group_.Ranks(world_), config_.mesh().data(),
                                               config_.mesh().tensor()));
+  if (config_.mesh().self_test() && world_.size() > 1) RETURN_IF_ERROR(TestMeshLinks());
   omp_set_num_threads(ThreadsPerRank(config_.threads(), world_));
   RETURN_IF_ERROR(AgreeOnStatus(world_, SetUpWorkFolder()));
   RETURN_IF_ERROR(AgreeOnStatus(world_, SetUpModel()));
   RETURN_IF_ERROR(Resume());
   RETURN_IF_ERROR(AgreeOnStatus(world_, SetUpReport()));
+  return absl::OkStatus();
+}
+
+// Over the group that will carry the gradients, where they will lie.
+absl::Status Trainer::TestMeshLinks() {
+  // The ranks are level here: a link that hangs must not wait without a limit, as set-up may.
+  world_.watchdog().SetTimeout(config_.mesh().collective_timeout_seconds());
+  absl::StatusOr<LinkReport> links = TestLinks(ctx_, group_.Ranks(world_), LinkTestOptions{});
+  world_.watchdog().SetTimeout(0);
+  RETURN_IF_ERROR(links.status());
+  links_ = *std::move(links);
+  if (world_.rank() != 0) return absl::OkStatus();
+  for (size_t i = 0; i < links_->num_slow; ++i) {
+    LOG(WARNING) << DescribeSlowLink(*links_, links_->pairs[i]);
+  }
   return absl::OkStatus();
 }
 
@@ -200,6 +217,7 @@ RunTable Trainer::MakeRunTable() const {
       {"steps", absl::StrCat(config_.steps(), state_.step > 0 ? ", resumed at " : "",
                              state_.step > 0 ? absl::StrCat(state_.step) : "")},
   };
+  if (links_.has_value()) table.facts.push_back({"links", DescribeLinks(*links_)});
   int64_t embedding = 0, other = 0;
   for (const auto& param : model_->params().params()) {
     (param->spec.use == ParamUse::kVector || param->spec.shape.dim(0) != t5.vocab_size

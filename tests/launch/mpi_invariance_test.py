@@ -34,10 +34,13 @@ def train(run, ranks, mpirun):
     """One run's lines of metrics and weights."""
     name = f"ranks{ranks}"
     config = run.write_config(name, [("steps: 40", f"steps: {STEPS}"), ("every_steps: 3 }", "every_steps: 1 }"),
-                                     ("  every_steps: 15", "  every_steps: 0")])
+                                     ("  every_steps: 15", "  every_steps: 0")],
+                              append=f"mesh {{ self_test: {str(ranks == 4).lower()} }}\n")
     done = run.run("train", "--config", config, ranks=ranks, mpirun=mpirun)
     if done.returncode != 0:
         sys.exit(f"FAILED: {ranks} ranks: exit code {done.returncode}:\n{done.stderr}")
+    # The test of the links adds a line to the table, and changes nothing else.
+    assert ("4 ranks on 1 host, all-reduce " in done.stdout + done.stderr) == (ranks == 4), done.stdout + done.stderr
     lines = [json.loads(line) for line in run.metrics(name).splitlines()]
     return lines, dict(tensors(run.checkpoint(name, STEPS) / "model.safetensors"))
 
