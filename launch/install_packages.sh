@@ -9,7 +9,8 @@ packages=(g++ cmake ninja-build ccache pkg-config git
   zlib1g-dev libzstd-dev libxxhash-dev jq libopenmpi-dev openmpi-bin)
 if [[ "${1:-}" == "--tests" ]]; then
   packages+=(libgtest-dev libgmock-dev libboost-context-dev python3 clang-format-14
-    clang-14 libclang-rt-14-dev libomp-14-dev)
+    clang-14 libclang-rt-14-dev libomp-14-dev
+    iproute2 openssh-client openssh-server)
 fi
 
 missing=()
