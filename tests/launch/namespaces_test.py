@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""A run on three hosts, which are network namespaces of this machine: the bytes of three ranks on one
+host, also when a host loses its link or dies in mid-run and the same command is given again.
+
+    namespaces_test.py FROND FOLDER [MPIRUN]
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+import threading
+
+from namespace_hosts import SUBNET, NamespaceHosts, Unavailable
+from tiny_run import TinyRun
+
+HOSTS = 3
+VICTIM = 2  # rank 2's host; mpirun and rank 0 are on the first one
+TIMEOUT = 3  # seconds of a collective
+# From the fault to mpirun's end: the time-out, frond's and mpirun's patience, a busy machine.
+END_WITHIN = 45
+FAULT_AFTER = "step_00000014"  # of 40 steps, with checkpoints at 7, 14, 21, ...
+
+# The ranks that are left say who waits for whom, where and in what.
+REPORT = (r"frond: rank [01] of 3 on leaf[01], step \d+: \w+( \(sum\))? of \d+ \w+ \(number \d+ of its group\) "
+          r"has not ended after [\d.]+ s; waiting for .*rank 2 on leaf2; ending the job")
+LOST_DAEMON = "ORTE has lost communication with a remote daemon"
+
+
+def fail(message):
+    print(f"FAILED: {message}")
+    sys.exit(1)
+
+
+def check(condition, message):
+    if not condition:
+        fail(message)
+
+
+class Cluster:
+    """Runs `frond train`, a rank on each host, from the first host."""
+
+    def __init__(self, hosts, run, mpirun):
+        self.hosts, self.run, self.mpirun = hosts, run, mpirun
+        lines = "".join(f"{hosts.address(host)} slots=1\n" for host in range(HOSTS))
+        self.hostfile = run.write("hosts", lines)
+
+    def start(self, config):
+        settings = {
+            "plm_rsh_agent": self.hosts.ssh(),
+            "pml": "ob1", "btl": "tcp,self",
+            "btl_tcp_if_include": f"{SUBNET}.0/24", "oob_tcp_if_include": f"{SUBNET}.0/24",
+            # mpirun waits for the daemon of a host that is out of reach, by default for many minutes.
+            "oob_tcp_keepalive_time": 2, "oob_tcp_keepalive_intvl": 1, "oob_tcp_keepalive_probes": 3,
+        }
+        command = [self.mpirun, "--allow-run-as-root", "--bind-to", "none", "--hostfile", self.hostfile, "-n", HOSTS,
+                   "-x", "OMP_NUM_THREADS", "-x", "OMP_WAIT_POLICY"]
+        for name, value in settings.items():
+            command += ["--mca", name, value]
+        command += [self.run.frond, "train", "--config", config, "--set",
+                    f"mesh.collective_timeout_seconds={TIMEOUT}"]
+        return subprocess.Popen(self.hosts.command(0, *command), env=self.run.environment(), text=True,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    def train(self, config):
+        """A run to its end; returns the exit code, None past the time-out, and stderr."""
+        return self.train_with_fault(config, None, 120)
+
+    def train_with_fault(self, config, fault, seconds):
+        """Calls `fault`, if any, once a checkpoint in mid-run is saved; `seconds` count from then on."""
+        process = self.start(config)
+        lines, reached = [], threading.Event()
+
+        def read():
+            for line in process.stderr:
+                lines.append(line)
+                if fault is not None and line.startswith("saved ") and FAULT_AFTER in line:
+                    reached.set()
+                    fault()
+            reached.set()
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        try:
+            reached.wait(timeout=120)
+            code = process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            code = None
+            self.hosts.kill_host(0)  # sshd too; the test ends
+        reader.join(timeout=20)
+        return code, "".join(lines)
+
+
+def train_on_one_host(run, mpirun):
+    done = run.run("train", "--config", run.write_config("one_host"), ranks=HOSTS, mpirun=mpirun)
+    check(done.returncode == 0, f"{HOSTS} ranks on one host: exit code {done.returncode}:\n{done.stderr}")
+
+
+def check_same_metrics(run, name):
+    ours, theirs = run.metrics(name), run.metrics("one_host")
+    for number, (a, b) in enumerate(zip(ours.splitlines(), theirs.splitlines()), 1):
+        check(a == b, f"{name}: metrics.jsonl:{number} is\n  {a.decode()}\ninstead of\n  {b.decode()}")
+    check(ours == theirs, f"{name}: metrics.jsonl has {len(ours)} bytes instead of {len(theirs)}")
+
+
+def check_three_hosts(cluster):
+    code, text = cluster.train(cluster.run.write_config("three_hosts"))
+    check(code == 0, f"{HOSTS} hosts: exit code {code}:\n{text}")
+    check_same_metrics(cluster.run, "three_hosts")
+    print(f"{HOSTS} hosts: the metrics of {HOSTS} ranks on one host, byte for byte", flush=True)
+
+
+def check_fault(cluster, name, fault, mend, expected):
+    """The fault ends the job in time and with one of the `expected` reports; the same command continues."""
+    config = cluster.run.write_config(name)
+    code, text = cluster.train_with_fault(config, fault, END_WITHIN)
+    check("done after step" not in text, f"{name}: the run was over before the fault:\n{text}")
+    check(code is not None, f"{name}: mpirun still runs {END_WITHIN} s after the fault:\n{text}")
+    check(code != 0, f"{name}: exit code 0:\n{text}")
+    check(FAULT_AFTER in text, f"{name}: exit code {code} before the fault:\n{text}")
+    said = [match[0] for match in (re.search(pattern, text) for pattern in expected) if match]
+    check(said, f"{name}: no line matches any of\n  " + "\n  ".join(expected) + f"\nin\n{text}")
+    print(f"{name}: exit code {code}: {' | '.join(said)}", flush=True)
+    mend()
+    code, text = cluster.train(config)
+    check(code == 0, f"{name}: the next start exits with {code}:\n{text}")
+    check(re.search(rf"Resuming from .*{FAULT_AFTER}", text), f"{name}: does not resume:\n{text}")
+    check_same_metrics(cluster.run, name)
+    print(f"{name}: continued after {FAULT_AFTER}, the same metrics", flush=True)
+
+
+def check_hosts(hosts, run, mpirun):
+    cluster = Cluster(hosts, run, mpirun)
+    check_three_hosts(cluster)
+    check_fault(cluster, "link_cut", lambda: hosts.set_link(VICTIM, "down"),
+                lambda: hosts.set_link(VICTIM, "up"), [REPORT])
+    # The connections of a dead process are closed, so mpirun may notice before frond's time-out.
+    check_fault(cluster, "host_killed", lambda: hosts.kill_host(VICTIM),
+                lambda: hosts.start_sshd(VICTIM), [REPORT, LOST_DAEMON])
+
+
+def main():
+    frond, folder, mpirun = sys.argv[1], sys.argv[2], (sys.argv[3:] or [""])[0]
+    if not mpirun or not pathlib.Path(mpirun).exists():
+        print("SKIPPED: there is no mpirun, nothing was checked")
+        return
+    hosts = NamespaceHosts(HOSTS, pathlib.Path(folder) / "ssh")
+    try:
+        hosts.start()
+    except Unavailable as lack:
+        print(f"SKIPPED: no hosts could be made, nothing was checked: {lack}")
+        return
+    try:
+        run = TinyRun(frond, pathlib.Path(folder) / "run")
+        train_on_one_host(run, mpirun)
+        check_hosts(hosts, run, mpirun)
+    finally:
+        hosts.remove()
+
+
+if __name__ == "__main__":
+    main()
