@@ -85,6 +85,11 @@ build_mpirun() {
   [[ -z $ranks ]] || mpi+=(-n "$ranks")
   if [[ -n $hosts ]]; then
     mpi+=(--hostfile "$hosts")
+    # A host out of reach is given up after a minute. By its defaults mpirun would wait for that host's daemon for
+    # many minutes after frond's ranks have ended.
+    export OMPI_MCA_oob_tcp_keepalive_time=${OMPI_MCA_oob_tcp_keepalive_time:-30}
+    export OMPI_MCA_oob_tcp_keepalive_intvl=${OMPI_MCA_oob_tcp_keepalive_intvl:-10}
+    export OMPI_MCA_oob_tcp_keepalive_probes=${OMPI_MCA_oob_tcp_keepalive_probes:-3}
   elif [[ -n $ranks && -z ${SLURM_JOB_ID:-} && $ranks -gt $(cores) ]]; then
     mpi+=(--oversubscribe)
   fi

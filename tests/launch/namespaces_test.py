@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A run on three hosts, which are network namespaces of this machine: the bytes of three ranks on one
-host, also when a host loses its link or dies in mid-run and the same command is given again.
+host, also when a host loses its link and the same command is given again, and when a host dies and
+launch/mpirun.sh starts the run again.
 
     namespaces_test.py FROND FOLDER [MPIRUN]
 """
@@ -14,6 +15,7 @@ import threading
 from namespace_hosts import SUBNET, NamespaceHosts, Unavailable
 from tiny_run import TinyRun
 
+SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "launch" / "mpirun.sh"
 HOSTS = 3
 VICTIM = 2  # rank 2's host; mpirun and rank 0 are on the first one
 TIMEOUT = 3  # seconds of a collective
@@ -38,43 +40,43 @@ def check(condition, message):
 
 
 class Cluster:
-    """Runs `frond train`, a rank on each host, from the first host."""
+    """Runs `frond train` through launch/mpirun.sh, a rank on each host, from the first host."""
 
-    def __init__(self, hosts, run, mpirun):
-        self.hosts, self.run, self.mpirun = hosts, run, mpirun
+    def __init__(self, hosts, run):
+        self.hosts, self.run = hosts, run
         lines = "".join(f"{hosts.address(host)} slots=1\n" for host in range(HOSTS))
         self.hostfile = run.write("hosts", lines)
 
-    def start(self, config):
+    def environment(self):
         settings = {
             "plm_rsh_agent": self.hosts.ssh(),
             "pml": "ob1", "btl": "tcp,self",
             "btl_tcp_if_include": f"{SUBNET}.0/24", "oob_tcp_if_include": f"{SUBNET}.0/24",
-            # mpirun waits for the daemon of a host that is out of reach, by default for many minutes.
-            "oob_tcp_keepalive_time": 2, "oob_tcp_keepalive_intvl": 1, "oob_tcp_keepalive_probes": 3,
+            # The script's own are too slow for a test.
+            "oob_tcp_keepalive_time": "2", "oob_tcp_keepalive_intvl": "1", "oob_tcp_keepalive_probes": "3",
         }
-        command = [self.mpirun, "--allow-run-as-root", "--bind-to", "none", "--hostfile", self.hostfile, "-n", HOSTS,
-                   "-x", "OMP_NUM_THREADS", "-x", "OMP_WAIT_POLICY"]
-        for name, value in settings.items():
-            command += ["--mca", name, value]
-        command += [self.run.frond, "train", "--config", config, "--set",
-                    f"mesh.collective_timeout_seconds={TIMEOUT}"]
-        return subprocess.Popen(self.hosts.command(0, *command), env=self.run.environment(), text=True,
+        return self.run.environment() | {f"OMPI_MCA_{name}": value for name, value in settings.items()}
+
+    def start(self, config, restarts):
+        command = [SCRIPT, "--hosts", self.hostfile, "--ranks", HOSTS, "--max-restarts", restarts, "--",
+                   self.run.frond, "train", "--config", config, "--set",
+                   f"mesh.collective_timeout_seconds={TIMEOUT}"]
+        return subprocess.Popen(self.hosts.command(0, *command), env=self.environment(), text=True,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
     def train(self, config):
         """A run to its end; returns the exit code, None past the time-out, and stderr."""
         return self.train_with_fault(config, None, 120)
 
-    def train_with_fault(self, config, fault, seconds):
+    def train_with_fault(self, config, fault, seconds, restarts=0):
         """Calls `fault`, if any, once a checkpoint in mid-run is saved; `seconds` count from then on."""
-        process = self.start(config)
+        process = self.start(config, restarts)
         lines, reached = [], threading.Event()
 
         def read():
             for line in process.stderr:
                 lines.append(line)
-                if fault is not None and line.startswith("saved ") and FAULT_AFTER in line:
+                if fault is not None and not reached.is_set() and line.startswith("saved ") and FAULT_AFTER in line:
                     reached.set()
                     fault()
             reached.set()
@@ -110,33 +112,55 @@ def check_three_hosts(cluster):
     print(f"{HOSTS} hosts: the metrics of {HOSTS} ranks on one host, byte for byte", flush=True)
 
 
-def check_fault(cluster, name, fault, mend, expected):
-    """The fault ends the job in time and with one of the `expected` reports; the same command continues."""
-    config = cluster.run.write_config(name)
-    code, text = cluster.train_with_fault(config, fault, END_WITHIN)
-    check("done after step" not in text, f"{name}: the run was over before the fault:\n{text}")
-    check(code is not None, f"{name}: mpirun still runs {END_WITHIN} s after the fault:\n{text}")
-    check(code != 0, f"{name}: exit code 0:\n{text}")
-    check(FAULT_AFTER in text, f"{name}: exit code {code} before the fault:\n{text}")
+def check_report(name, text, expected):
+    check(FAULT_AFTER in text, f"{name}: ended before the fault:\n{text}")
     said = [match[0] for match in (re.search(pattern, text) for pattern in expected) if match]
     check(said, f"{name}: no line matches any of\n  " + "\n  ".join(expected) + f"\nin\n{text}")
-    print(f"{name}: exit code {code}: {' | '.join(said)}", flush=True)
-    mend()
-    code, text = cluster.train(config)
-    check(code == 0, f"{name}: the next start exits with {code}:\n{text}")
+    print(f"{name}: {' | '.join(said)}", flush=True)
+
+
+def check_resumed(run, name, text):
     check(re.search(rf"Resuming from .*{FAULT_AFTER}", text), f"{name}: does not resume:\n{text}")
-    check_same_metrics(cluster.run, name)
+    check_same_metrics(run, name)
     print(f"{name}: continued after {FAULT_AFTER}, the same metrics", flush=True)
 
 
-def check_hosts(hosts, run, mpirun):
-    cluster = Cluster(hosts, run, mpirun)
-    check_three_hosts(cluster)
-    check_fault(cluster, "link_cut", lambda: hosts.set_link(VICTIM, "down"),
-                lambda: hosts.set_link(VICTIM, "up"), [REPORT])
+def check_link_cut(cluster):
+    """The job ends in time and says why; the same command continues it once the link is back."""
+    name, hosts = "link_cut", cluster.hosts
+    config = cluster.run.write_config(name)
+    code, text = cluster.train_with_fault(config, lambda: hosts.set_link(VICTIM, "down"), END_WITHIN)
+    check("done after step" not in text, f"{name}: the run was over before the fault:\n{text}")
+    check(code is not None, f"{name}: the job still runs {END_WITHIN} s after the fault:\n{text}")
+    check(code not in (0, 2), f"{name}: exit code {code}:\n{text}")
+    check_report(name, text, [REPORT])
+    hosts.set_link(VICTIM, "up")
+    code, text = cluster.train(config)
+    check(code == 0, f"{name}: the next start exits with {code}:\n{text}")
+    check_resumed(cluster.run, name, text)
+
+
+def check_host_killed(cluster):
+    """The job ends and starts again by itself on the host, which has come back meanwhile."""
+    name, hosts = "host_killed", cluster.hosts
+
+    def reboot():
+        hosts.kill_host(VICTIM)
+        hosts.start_sshd(VICTIM)
+
+    code, text = cluster.train_with_fault(cluster.run.write_config(name), reboot, 2 * END_WITHIN, restarts=1)
+    check(code == 0, f"{name}: exit code {code}:\n{text}")
     # The connections of a dead process are closed, so mpirun may notice before frond's time-out.
-    check_fault(cluster, "host_killed", lambda: hosts.kill_host(VICTIM),
-                lambda: hosts.start_sshd(VICTIM), [REPORT, LOST_DAEMON])
+    check_report(name, text, [REPORT, LOST_DAEMON])
+    check_report(name, text, [r"mpirun.sh: attempt 1 ended with exit code \d+ after \d+ s; restart 1 of 1"])
+    check_resumed(cluster.run, name, text)
+
+
+def check_hosts(hosts, run):
+    cluster = Cluster(hosts, run)
+    check_three_hosts(cluster)
+    check_link_cut(cluster)
+    check_host_killed(cluster)
 
 
 def main():
@@ -153,7 +177,7 @@ def main():
     try:
         run = TinyRun(frond, pathlib.Path(folder) / "run")
         train_on_one_host(run, mpirun)
-        check_hosts(hosts, run, mpirun)
+        check_hosts(hosts, run)
     finally:
         hosts.remove()
 
