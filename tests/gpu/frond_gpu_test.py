@@ -11,7 +11,7 @@ import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "launch"))
-from tiny_run import TinyRun  # noqa: E402
+from tiny_run import TinyRun, arguments  # noqa: E402
 
 STEPS = 3
 LOSS_TOLERANCE = 1e-5  # relative: f32 sums in another order, divided by themselves in the optimizer
@@ -59,7 +59,7 @@ def answers(run, model, device):
 
 
 def main():
-    frond, folder, mpirun = sys.argv[1], sys.argv[2], (sys.argv[3:] or [""])[0]
+    frond, folder, mpirun = arguments()
     run = TinyRun(frond, folder)
     probe = run.run("generate", "--model", "none", "--prompt", "x", "--device", "CUDA")
     assert probe.returncode == 2 and probe.stderr.count("\n") == 1, probe.stderr
@@ -69,7 +69,7 @@ def main():
         return
     reference, model, config = train(run, "CPU")
     compare("one rank", train(run, "CUDA")[0], reference)
-    if mpirun and pathlib.Path(mpirun).exists():
+    if mpirun:
         compare("two ranks of mpirun", train(run, "CUDA", 2, mpirun)[0], reference)
     else:
         print("SKIPPED: there is no mpirun, ranks that share the card were not checked")

@@ -6,7 +6,6 @@
 
 import json
 import os
-import pathlib
 import resource
 import shutil
 import signal
@@ -14,7 +13,7 @@ import struct
 import subprocess
 import sys
 
-from tiny_run import TinyRun
+from tiny_run import TinyRun, arguments
 
 SHAPE = "  shape { d_model: 32 d_kv: 8 d_ff: 64 num_heads: 4 num_layers: 2 }\n"
 LAST_STEP = 14  # checkpoints at 7 and 14
@@ -292,7 +291,7 @@ def under_mpirun(run, mpirun):
 
 
 def main():
-    frond, folder, mpirun = sys.argv[1], sys.argv[2], (sys.argv[3:] or [""])[0]
+    frond, folder, mpirun = arguments()
     run = TinyRun(frond, folder)
     command_line(run)
     cases = Cases(run)
@@ -309,7 +308,7 @@ def main():
     full_disk(run)
     second_process(run)
     diverging(run, "diverging")
-    if mpirun and pathlib.Path(mpirun).exists():
+    if mpirun:
         under_mpirun(run, mpirun)
     else:
         print("SKIPPED what needs mpirun: there is none")

@@ -5,26 +5,19 @@ whose rank was killed leaves the bytes of one that never was.
     launch_scripts_test.py FROND FOLDER [MPIRUN]
 """
 
-import hashlib
 import os
 import pathlib
 import shlex
 import signal
 import subprocess
-import sys
 
-from tiny_run import TinyRun
+from run_checks import check, check_same_run, children
+from tiny_run import TinyRun, arguments
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SCRIPT, BATCH = str(ROOT / "launch/mpirun.sh"), str(ROOT / "launch/slurm.sbatch")
 STEPS = 40
 KILL_TRIES = 5  # a run may be over before the signal reaches it
-
-
-def check(condition, message):
-    if not condition:
-        print(f"FAILED: {message}")
-        sys.exit(1)
 
 
 def fake(folder, name, text):
@@ -48,16 +41,6 @@ def call(command, env):
     process = start(command, env)
     text = process.communicate(timeout=60)[1]
     return process.returncode, text
-
-
-def children(pid):
-    found = []
-    try:
-        for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-            found += (task / "children").read_text().split()
-    except FileNotFoundError:  # it has just ended
-        pass
-    return [int(child) for child in found]
 
 
 def ranks_below(pid):
@@ -84,18 +67,8 @@ def wait_for_line(process, begin):
     return text
 
 
-def files(run, work_name):
-    folder = run.checkpoint(work_name, STEPS)
-    check(folder.is_dir(), f"{work_name}: there is no checkpoint of step {STEPS}")
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in folder.rglob("*") if path.is_file()}
-
-
 def check_equal(run, work_name):
-    check(run.metrics(work_name) == run.metrics("reference"), f"{work_name}: metrics.jsonl is another")
-    ours, theirs = files(run, work_name), files(run, "reference")
-    names = [name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)]
-    check(not names, f"{work_name}: other bytes in {', '.join(sorted(names))}")
+    check_same_run(run, work_name, "reference", work_name, STEPS)
 
 
 def killed_run(run, name, launcher):
@@ -264,8 +237,8 @@ def check_batch(run, mpirun):
 
 
 def main():
-    frond, folder, mpirun = sys.argv[1], sys.argv[2], (sys.argv[3:] or [""])[0]
-    if not mpirun or not pathlib.Path(mpirun).exists():
+    frond, folder, mpirun = arguments()
+    if not mpirun:
         print("SKIPPED: there is no mpirun, nothing was checked")
         return
     run = TinyRun(frond, folder)

@@ -7,11 +7,10 @@
 import array
 import json
 import math
-import pathlib
 import struct
 import sys
 
-from tiny_run import TinyRun
+from tiny_run import TinyRun, arguments
 
 STEPS = 20
 # Relative: f32 sums in another order. Weights: ||ours - theirs|| / ||theirs|| of each tensor.
@@ -46,8 +45,8 @@ def train(run, ranks, mpirun):
 
 
 def main():
-    frond, folder, mpirun = sys.argv[1], sys.argv[2], (sys.argv[3:] or [""])[0]
-    if not mpirun or not pathlib.Path(mpirun).exists():
+    frond, folder, mpirun = arguments()
+    if not mpirun:
         print("SKIPPED: there is no mpirun, nothing was checked")
         return
     run = TinyRun(frond, folder)

@@ -9,11 +9,11 @@ launch/mpirun.sh starts the run again.
 import pathlib
 import re
 import subprocess
-import sys
 import threading
 
 from namespace_hosts import SUBNET, NamespaceHosts, Unavailable
-from tiny_run import TinyRun
+from run_checks import check, check_same_metrics
+from tiny_run import TinyRun, arguments
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "launch" / "mpirun.sh"
 HOSTS = 3
@@ -27,16 +27,6 @@ FAULT_AFTER = "step_00000014"  # of 40 steps, with checkpoints at 7, 14, 21, ...
 REPORT = (r"frond: rank [01] of 3 on leaf[01], step \d+: \w+( \(sum\))? of \d+ \w+ \(number \d+ of its group\) "
           r"has not ended after [\d.]+ s; waiting for .*rank 2 on leaf2; ending the job")
 LOST_DAEMON = "ORTE has lost communication with a remote daemon"
-
-
-def fail(message):
-    print(f"FAILED: {message}")
-    sys.exit(1)
-
-
-def check(condition, message):
-    if not condition:
-        fail(message)
 
 
 class Cluster:
@@ -98,17 +88,10 @@ def train_on_one_host(run, mpirun):
     check(done.returncode == 0, f"{HOSTS} ranks on one host: exit code {done.returncode}:\n{done.stderr}")
 
 
-def check_same_metrics(run, name):
-    ours, theirs = run.metrics(name), run.metrics("one_host")
-    for number, (a, b) in enumerate(zip(ours.splitlines(), theirs.splitlines()), 1):
-        check(a == b, f"{name}: metrics.jsonl:{number} is\n  {a.decode()}\ninstead of\n  {b.decode()}")
-    check(ours == theirs, f"{name}: metrics.jsonl has {len(ours)} bytes instead of {len(theirs)}")
-
-
 def check_three_hosts(cluster):
     code, text = cluster.train(cluster.run.write_config("three_hosts"))
     check(code == 0, f"{HOSTS} hosts: exit code {code}:\n{text}")
-    check_same_metrics(cluster.run, "three_hosts")
+    check_same_metrics(cluster.run, "three_hosts", "one_host", "three_hosts")
     print(f"{HOSTS} hosts: the metrics of {HOSTS} ranks on one host, byte for byte", flush=True)
 
 
@@ -121,7 +104,7 @@ def check_report(name, text, expected):
 
 def check_resumed(run, name, text):
     check(re.search(rf"Resuming from .*{FAULT_AFTER}", text), f"{name}: does not resume:\n{text}")
-    check_same_metrics(run, name)
+    check_same_metrics(run, name, "one_host", name)
     print(f"{name}: continued after {FAULT_AFTER}, the same metrics", flush=True)
 
 
@@ -164,8 +147,8 @@ def check_hosts(hosts, run):
 
 
 def main():
-    frond, folder, mpirun = sys.argv[1], sys.argv[2], (sys.argv[3:] or [""])[0]
-    if not mpirun or not pathlib.Path(mpirun).exists():
+    frond, folder, mpirun = arguments()
+    if not mpirun:
         print("SKIPPED: there is no mpirun, nothing was checked")
         return
     hosts = NamespaceHosts(HOSTS, pathlib.Path(folder) / "ssh")

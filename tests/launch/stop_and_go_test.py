@@ -6,33 +6,21 @@
 Prints the seed of the moments; FROND_TEST_SEED repeats them.
 """
 
-import hashlib
 import json
 import os
-import pathlib
 import random
 import signal
 import subprocess
-import sys
 import time
 
-from tiny_run import TinyRun
+from run_checks import check, check_same_run, children
+from tiny_run import TinyRun, arguments
 
 STEPS = 40
 KILLS = 20
 MPI_KILLS = 4
 SIGNALS = 3  # of each kind
 LOSS_TOLERANCE = 1e-4  # relative, between numbers of ranks: f32 sums in another order, over 40 steps
-
-
-def fail(message):
-    print(f"FAILED: {message}")
-    sys.exit(1)
-
-
-def check(condition, message):
-    if not condition:
-        fail(message)
 
 
 def is_event(line):
@@ -55,35 +43,14 @@ def wait_for_events(process, events):
     return True
 
 
-def ranks_of(process):
-    """Process ids of the ranks that a mpirun has started."""
-    found = []
-    for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir():
-        found += (task / "children").read_text().split()
-    return [int(pid) for pid in found]
-
-
 def end(process):
     """Reads what is left and returns the exit code and the text."""
     text = process.stderr.read()
     return process.wait(timeout=120), text
 
 
-def hashes(run, work_name):
-    folder = run.checkpoint(work_name, STEPS)
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
 def check_equal(run, work_name, reference, how):
-    ours, theirs = run.metrics(work_name), run.metrics(reference)
-    if ours != theirs:
-        for number, (a, b) in enumerate(zip(ours.splitlines(), theirs.splitlines()), 1):
-            check(a == b, f"{how}: metrics.jsonl:{number} is\n  {a.decode()}\ninstead of\n  {b.decode()}")
-        fail(f"{how}: metrics.jsonl has {len(ours)} bytes instead of {len(theirs)}")
-    ours, theirs = hashes(run, work_name), hashes(run, reference)
-    different = [name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)]
-    check(not different, f"{how}: files of the last checkpoint differ: {', '.join(different)}")
+    check_same_run(run, work_name, reference, how, STEPS)
 
 
 def train(run, work_name, ranks=0, mpirun=None, **changes):
@@ -106,7 +73,7 @@ def kill_at_random(run, draw, kills, name, ranks=0, mpirun=None):
         reached = wait_for_events(process, events)
         time.sleep(draw.uniform(0, 0.5 if events == 0 else 0.03))
         # A rank is killed, not mpirun: that must bring the whole job down.
-        victims = ranks_of(process) if mpirun else [process.pid]
+        victims = children(process.pid) if mpirun else [process.pid]
         if reached and victims and process.poll() is None:
             try:
                 os.kill(draw.choice(victims), signal.SIGKILL)
@@ -189,7 +156,7 @@ def check_other_ranks(run, draw, mpirun):
     for ranks in (0, 2, 4):
         process = start(run, config, ranks, mpirun)
         wait_for_events(process, draw.randint(9, 11))
-        victims = ranks_of(process) if ranks else [process.pid]
+        victims = children(process.pid) if ranks else [process.pid]
         if process.poll() is None and victims:
             os.kill(victims[0], signal.SIGKILL)
         code, text = end(process)
@@ -207,7 +174,7 @@ def check_other_ranks(run, draw, mpirun):
 
 
 def main():
-    frond, folder, mpirun = sys.argv[1], sys.argv[2], (sys.argv[3:] or [""])[0]
+    frond, folder, mpirun = arguments()
     seed = int(os.environ.get("FROND_TEST_SEED", random.randrange(1 << 30)))
     print(f"FROND_TEST_SEED={seed}", flush=True)
     draw = random.Random(seed)
@@ -218,7 +185,7 @@ def main():
     check_kills(run, draw)
     for number in (signal.SIGTERM, signal.SIGUSR1):
         check_signal(run, draw, number)
-    if mpirun and pathlib.Path(mpirun).exists():
+    if mpirun:
         check_mpi_kills(run, draw, mpirun)
         # mpirun hands SIGUSR1 on to the ranks; SIGTERM it takes for itself and ends with 1.
         check_signal(run, draw, signal.SIGUSR1, "mpi_reference", 2, mpirun)

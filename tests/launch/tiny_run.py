@@ -5,6 +5,7 @@ import pathlib
 import random
 import shutil
 import subprocess
+import sys
 import json
 
 LANGUAGES = ["eng", "deu", "fra", "tur", "zho"]
@@ -39,6 +40,12 @@ report {{ every_steps: 3 }}
 threads: 1
 device: CPU
 """
+
+
+def arguments():
+    """FROND, FOLDER and MPIRUN of a test's command line; MPIRUN is empty where there is no such program."""
+    mpirun = (sys.argv[3:] or [""])[0]
+    return sys.argv[1], sys.argv[2], mpirun if mpirun and pathlib.Path(mpirun).exists() else ""
 
 
 def rows(count, seed):
