@@ -10,16 +10,13 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/file.h"
+#include "core/base/host_name.h"
 #include "core/base/status_macros.h"
 
 namespace frond {
 namespace {
 
-std::string Owner() {
-  char host[256] = {};
-  ::gethostname(host, sizeof(host) - 1);
-  return absl::StrCat("process ", ::getpid(), " on ", host);
-}
+std::string Owner() { return absl::StrCat("process ", ::getpid(), " on ", HostName()); }
 
 // What the owner wrote; it may not have come to it yet.
 std::string ReadOwner(int fd) {

@@ -1,9 +1,6 @@
 #include "dist/link_test.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstring>
 #include <limits>
@@ -14,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/base/check.h"
+#include "core/base/host_name.h"
 #include "core/tensor/transfer.h"
 
 namespace frond {
@@ -170,12 +168,6 @@ std::vector<std::vector<double>> GatherNumbers(Communicator& world,
     std::memcpy(all.emplace_back(numbers.size()).data(), theirs.data(), theirs.size());
   }
   return all;
-}
-
-std::string HostName() {
-  std::array<char, 256> name{};
-  ::gethostname(name.data(), name.size() - 1);
-  return name.data();
 }
 
 std::string SpeedText(double bytes_per_second) {

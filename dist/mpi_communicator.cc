@@ -8,7 +8,6 @@
 #include <mpi.h>
 #include <pthread.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -24,6 +23,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/check.h"
+#include "core/base/host_name.h"
 #include "dist/collective_watchdog.h"
 #include "dist/rank_board.h"
 #include "dist/reduce_kernels.h"
@@ -184,7 +184,7 @@ std::vector<int> WorldRanks(MPI_Comm comm) {
 std::vector<std::string> HostsByRank(int size) {
   constexpr size_t kBytes = 64;
   std::array<char, kBytes> mine{};
-  ::gethostname(mine.data(), kBytes - 1);
+  HostName().copy(mine.data(), kBytes - 1);
   std::vector<char> all(static_cast<size_t>(size) * kBytes);
   CheckMpi(
       MPI_Allgather(mine.data(), kBytes, MPI_CHAR, all.data(), kBytes, MPI_CHAR, MPI_COMM_WORLD),

@@ -1,7 +1,6 @@
 #include "dist/nccl_communicator.h"
 
 #include <nccl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -14,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
+#include "core/base/host_name.h"
 #include "core/base/status_macros.h"
 #include "core/tensor/cuda/runtime.h"
 #include "dist/collective_watchdog.h"
@@ -307,11 +307,10 @@ std::unique_ptr<Communicator> NcclCommunicator::Split(int color, int key) {
 
 // Two ranks on one GPU, which NCCL refuses, as an error that every rank gets.
 absl::Status CheckOneGpuEach(Communicator& host, int device) {
-  std::array<char, 64> machine{}, bus{};
-  ::gethostname(machine.data(), machine.size() - 1);
+  std::array<char, 64> bus{};
   FROND_CUDA_CHECK(cudaDeviceGetPCIBusId(bus.data(), static_cast<int>(bus.size()), device));
   const std::vector<std::string> all =
-      host.AllGatherBytes(absl::StrCat(bus.data(), " of ", machine.data()));
+      host.AllGatherBytes(absl::StrCat(bus.data(), " of ", HostName()));
   for (size_t r = 0; r < all.size(); ++r) {
     const auto other = std::find(all.begin(), all.begin() + static_cast<int64_t>(r), all[r]);
     if (other == all.begin() + static_cast<int64_t>(r)) continue;

@@ -1,13 +1,12 @@
 #include "launch/compute_device.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/host_name.h"
 #include "core/base/human_numbers.h"
 #include "core/base/status_macros.h"
 #include "core/tensor/cuda_device.h"
@@ -23,9 +22,7 @@ struct HostPlace {
 };
 
 HostPlace PlaceOnHost(Communicator& world) {
-  char host[256] = "";
-  ::gethostname(host, sizeof(host) - 1);
-  const std::vector<std::string> hosts = world.AllGatherBytes(host);
+  const std::vector<std::string> hosts = world.AllGatherBytes(HostName());
   const auto mine = hosts.begin() + world.rank();
   return {.rank = static_cast<int>(std::count(hosts.begin(), mine, *mine)),
           .ranks = static_cast<int>(std::count(hosts.begin(), hosts.end(), *mine))};

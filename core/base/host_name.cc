@@ -1,0 +1,15 @@
+#include "core/base/host_name.h"
+
+#include <unistd.h>
+
+#include <array>
+
+namespace frond {
+
+std::string HostName() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "";
+  return name.data();
+}
+
+}  // namespace frond
