@@ -24,7 +24,7 @@ KeepGrads::KeepGrads(Context& ctx, const ParamStore& store, int64_t bucket_eleme
     if (buckets_.empty() || total - buckets_.back().begin >= bucket_elements) {
       buckets_.push_back({.begin = total});
     }
-    const int64_t n = param->spec.shape.num_elements();
+    const int64_t n = param->shape.num_elements();
     total += (n + kAlignElements - 1) / kAlignElements * kAlignElements;
     bucket_of_.push_back(buckets_.size() - 1);
     buckets_.back().end = total;
@@ -67,7 +67,7 @@ void KeepGrads::WaitForSums() {
 View KeepGrads::GradView(const Param& param) const {
   CHECK_LT(static_cast<size_t>(param.index), offset_.size());
   const int64_t begin = offset_[static_cast<size_t>(param.index)];
-  const Shape& shape = param.spec.shape;
+  const Shape& shape = param.shape;
   return Reshape(Rows(buffer_.view(), begin, begin + shape.num_elements()), shape);
 }
 

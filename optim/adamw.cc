@@ -30,7 +30,7 @@ absl::Status CheckAdamWOptions(const AdamWOptions& options) {
 void AdamW::Register(Context& ctx, const ParamStore& store) {
   CHECK(states_.empty()) << "registered twice";
   for (const auto& param : store.params()) {
-    const Shape& shape = param->spec.shape;
+    const Shape& shape = param->shape;
     State state;
     state.name = param->name;
     state.m = Tensor(ctx, shape, store.master_dtype(), MemoryKind::kOptimizer);

@@ -29,7 +29,7 @@ View UpdateInBackward::Open(Context& ctx, Param& param) {
   CHECK(!closed_[index]) << param.name << " gets a gradient after its update";
   Tensor& gradient = gradients_[index];
   if (gradient.empty()) {
-    gradient = Tensor(ctx, param.spec.shape, store_->master_dtype(), MemoryKind::kGradients);
+    gradient = Tensor(ctx, param.shape, store_->master_dtype(), MemoryKind::kGradients);
     Fill(ctx, 0, gradient);
   }
   return gradient;

@@ -1,5 +1,5 @@
-// Fresh parameters: element i is a pure function of (seed, name, i), whatever the number of
-// threads.
+// Fresh parameters: element i is a pure function of (seed, name, i), whatever the number of threads
+// and the part that a rank holds.
 //
 // Normals come four at a time from one Philox call (Box-Muller), in f32 with polynomials for the
 // logarithm and the sine, so that the whole loop vectorises: 300M parameters take about a second.
@@ -7,6 +7,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <vector>
 
 #include "core/base/philox.h"
 #include "core/nn/param.h"
@@ -84,18 +85,37 @@ FROND_VECTOR_CLONES void FillNormalBlock(uint64_t key, int64_t first, float* out
   }
 }
 
-// Elements [first, first + count); `first` is a multiple of kBlock.
+// A run of a parameter's elements that lies within one block of its normal stream.
+struct BlockRun {
+  int64_t whole;  // index of the first in the whole parameter
+  int64_t local;  // and in what is filled
+  int64_t count;
+};
+
+// The part's elements [first, first + count) in such runs.
+std::vector<BlockRun> BlockRuns(const ParamSlice& slice, int64_t first, int64_t count) {
+  std::vector<BlockRun> runs;
+  slice.ForRuns(first, count, [&](int64_t whole, int64_t local, int64_t n) {
+    for (int64_t done = 0; done < n;) {
+      const int64_t fits = std::min(n - done, kBlock - (whole + done) % kBlock);
+      runs.push_back({whole + done, local + done - first, fits});
+      done += fits;
+    }
+  });
+  return runs;
+}
+
 template <class T>
-void FillNormal(uint64_t key, double stddev, int64_t first, int64_t count, T* out) {
-  const int64_t blocks = (count + kBlock - 1) / kBlock;
+void FillNormal(uint64_t key, double stddev, const std::vector<BlockRun>& runs, T* out) {
 #pragma omp parallel for schedule(static)
-  for (int64_t b = 0; b < blocks; ++b) {
+  for (const BlockRun& run : runs) {
     alignas(64) float normal[kBlock];
-    FillNormalBlock(key, first + b * kBlock, normal);
+    FillNormalBlock(key, run.whole / kBlock * kBlock, normal);
+    const float* begin = normal + run.whole % kBlock;
     const T scale = static_cast<T>(stddev);
-    T* begin = out + b * kBlock;
-    const int64_t n = std::min(kBlock, count - b * kBlock);
-    for (int64_t i = 0; i < n; ++i) begin[i] = scale * static_cast<T>(normal[i]);
+    for (int64_t i = 0; i < run.count; ++i) {
+      out[run.local + i] = scale * static_cast<T>(begin[i]);
+    }
   }
 }
 
@@ -105,7 +125,7 @@ void FillConstant(double value, int64_t count, T* out) {
   for (int64_t i = 0; i < count; ++i) out[i] = static_cast<T>(value);
 }
 
-// Elements [first, first + count) of the parameter.
+// Elements [first, first + count) of this rank's part of the parameter.
 template <class T>
 void FillParam(const Param& param, uint64_t seed, int64_t first, int64_t count, T* out) {
   const Initializer& init = param.spec.init;
@@ -113,7 +133,8 @@ void FillParam(const Param& param, uint64_t seed, int64_t first, int64_t count, 
     FillConstant(init.scale, count, out);
     return;
   }
-  FillNormal(MixBits(KeyFromText(param.name) ^ MixBits(seed)), init.scale, first, count, out);
+  FillNormal(MixBits(KeyFromText(param.name) ^ MixBits(seed)), init.scale,
+             BlockRuns(param.slice, first, count), out);
 }
 
 }  // namespace
@@ -124,7 +145,6 @@ void ParamStore::Initialize(Context& ctx, uint64_t seed) {
 
 void ParamStore::Initialize(Context& ctx, Param& param, uint64_t seed) {
   Allocate(ctx, param);
-  static_assert(kPieceElements % kBlock == 0);
   CHECK_OK(FillMasterInPieces(&ctx.memory(), param.master(), [&](int64_t first, View piece) {
     if (piece.dtype == DType::kF64) {
       FillParam(param, seed, first, piece.num_elements(), piece.As<double>());

@@ -13,8 +13,8 @@ class Linear {
   // Declares `scope`.weight [out, in], filled from a normal of `init_stddev`.
   Linear(ParamStore& store, const Scope& scope, int64_t in, int64_t out, double init_stddev);
 
-  int64_t in() const { return weight_->spec.shape.dim(1); }
-  int64_t out() const { return weight_->spec.shape.dim(0); }
+  int64_t in() const { return weight_->shape.dim(1); }
+  int64_t out() const { return weight_->shape.dim(0); }
 
   // y (+)= x W^T. x [T, in], y [T, out], in the store's compute dtype (y may be f32).
   void Forward(Context& ctx, ConstView x, Write mode, View y) const;

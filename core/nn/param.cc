@@ -12,7 +12,24 @@ Scope Scope::operator/(absl::string_view child) const {
 
 Scope Scope::operator/(int index) const { return *this / absl::StrCat(index); }
 
-ParamStore::ParamStore(DType compute, MasterFormat masters) : compute_(compute), masters_(masters) {
+namespace {
+
+// The part of `whole` that a rank at `place` holds.
+ParamSlice PartOf(const Shape& whole, int split_dim, const AxisPlace& place) {
+  ParamSlice slice = ParamSlice::Whole(whole);
+  if (split_dim < 0 || place.size == 1) return slice;
+  CHECK(split_dim == 0 || (split_dim == 1 && whole.rank() == 2)) << split_dim << " of " << whole;
+  CHECK_EQ(whole.dim(split_dim) % place.size, 0) << whole << " over " << place.size << " ranks";
+  const int64_t part = whole.dim(split_dim) / place.size;
+  (split_dim == 0 ? slice.rows : slice.cols) = part;
+  (split_dim == 0 ? slice.first_row : slice.first_col) = place.rank * part;
+  return slice;
+}
+
+}  // namespace
+
+ParamStore::ParamStore(DType compute, MasterFormat masters, AxisPlace tensor)
+    : compute_(compute), masters_(masters), tensor_(tensor) {
   CHECK(compute == DType::kF32 || compute == DType::kBF16 || compute == DType::kF64)
       << "parameters cannot be computed with in " << DTypeName(compute);
   CHECK(masters == MasterFormat::kWhole || compute == DType::kBF16)
@@ -26,6 +43,9 @@ Param& ParamStore::Add(const Scope& scope, const ParamSpec& spec) {
   param->name = scope.name();
   param->spec = spec;
   param->index = static_cast<int>(params_.size());
+  param->slice = PartOf(spec.shape, spec.partition.split_dim, tensor_);
+  param->shape = spec.shape.rank() == 2 ? Shape{param->slice.rows, param->slice.cols}
+                                        : Shape{param->slice.rows};
   params_.push_back(std::move(param));
   by_name_[scope.name()] = params_.back().get();
   return *params_.back();
@@ -48,7 +68,7 @@ void ParamStore::Allocate(Context& ctx) {
 
 void ParamStore::Allocate(Context& ctx, Param& param) const {
   if (!param.value.empty()) return;
-  const Shape& shape = param.spec.shape;
+  const Shape& shape = param.shape;
   const bool is_whole = masters_ == MasterFormat::kWhole || param.spec.use == ParamUse::kVector;
   param.value = Tensor(ctx, shape, is_whole ? master_dtype() : DType::kBF16, MemoryKind::kParams);
   if (!is_whole && masters_ == MasterFormat::kSplit) {

@@ -11,6 +11,7 @@
 
 #include "absl/strings/string_view.h"
 #include "core/base/philox.h"
+#include "core/nn/param_slice.h"
 #include "core/ops/master.h"
 #include "core/ops/matmul.h"
 #include "core/tensor/tensor.h"
@@ -55,7 +56,7 @@ enum class ParamUse : uint8_t {
 };
 
 struct ParamSpec {
-  Shape shape;  // global
+  Shape shape;  // of the whole parameter, whatever part of it a rank holds
   Partition partition;
   Initializer init;
   ParamUse use = ParamUse::kMatrix;
@@ -65,6 +66,10 @@ struct Param {
   std::string name;
   ParamSpec spec;
   int index = 0;  // position in declaration order
+  // This rank's part, as spec.partition lays the parameter on the tensor axis: `shape` has the
+  // split dim divided by the axis's size.
+  Shape shape;
+  ParamSlice slice;
   // The master weight, which steps change: whole in `value` (f32, or f64 in tests), or bf16 in
   // `value`, as products and look-ups read it, with the rest of a split weight in `low`.
   Tensor value;
@@ -86,20 +91,24 @@ class ParamStore {
  public:
   // `compute` is the dtype of the products: f32, bf16 or f64. Whole masters are f32, or f64 where
   // `compute` is; other formats are for bf16 products, and vectors are whole in every format.
-  explicit ParamStore(DType compute, MasterFormat masters = MasterFormat::kWhole);
+  // `tensor` is this rank's place on the tensor axis.
+  explicit ParamStore(DType compute, MasterFormat masters = MasterFormat::kWhole,
+                      AxisPlace tensor = {});
 
   DType compute_dtype() const { return compute_; }
   // Of whole masters, gradients and optimizer state.
   DType master_dtype() const { return compute_ == DType::kF64 ? DType::kF64 : DType::kF32; }
 
-  // CHECKs that the name is new. The reference stays valid as long as the store. No memory is taken
+  // CHECKs that the name is new and that the split dim is a multiple of the tensor axis's size. The
+  // reference stays valid as long as the store. No memory is taken
   // yet.
   Param& Add(const Scope& scope, const ParamSpec& spec);
 
   // Declaration order.
   std::span<const std::unique_ptr<Param>> params() const { return params_; }
   Param* Find(absl::string_view name) const;  // null if unknown
-  int64_t num_elements() const;
+  int64_t num_elements() const;               // of whole parameters
+  const AxisPlace& tensor() const { return tensor_; }
 
   // Takes memory for every master that has none. Contents are undefined.
   void Allocate(Context& ctx);
@@ -116,6 +125,7 @@ class ParamStore {
 
   DType compute_;
   MasterFormat masters_;
+  AxisPlace tensor_;
   std::vector<std::unique_ptr<Param>> params_;
   std::unordered_map<std::string, Param*> by_name_;
 };

@@ -126,6 +126,31 @@ TEST_F(ParamStoreTest, ElementsDependOnSeedNameAndIndexAlone) {
   EXPECT_EQ(base, longer);
 }
 
+TEST_F(ParamStoreTest, PartsOfATensorAxisHoldTheWholesDraws) {
+  // Rows and columns that are no multiple of the normal stream's blocks.
+  const Shape shape = {3 * 41, 6 * 19};
+  for (const int split_dim : {-1, 0, 1}) {
+    const ParamSpec spec = {.shape = shape,
+                            .partition = {split_dim},
+                            .init = Initializer::Normal(0.5),
+                            .use = ParamUse::kMatrix};
+    ParamStore whole_store(DType::kF32);
+    Param& whole = whole_store.Add(Scope("p"), spec);
+    whole_store.Initialize(ctx_, 11);
+    for (int rank = 0; rank < 3; ++rank) {
+      ParamStore store(DType::kF32, MasterFormat::kWhole, {.rank = rank, .size = 3});
+      Param& part = store.Add(Scope("p"), spec);
+      store.Initialize(ctx_, 11);
+      EXPECT_EQ(part.shape, (Shape{shape.dim(0) / (split_dim == 0 ? 3 : 1),
+                                   shape.dim(1) / (split_dim == 1 ? 3 : 1)}));
+      for (int64_t i = 0; i < part.shape.num_elements(); ++i) {
+        ASSERT_EQ(part.value.As<float>()[i], whole.value.As<float>()[part.slice.WholeIndex(i)])
+            << "rank " << rank << ", split " << split_dim << ", element " << i;
+      }
+    }
+  }
+}
+
 TEST_F(ParamStoreTest, F64MastersHoldTheSameDraws) {
   ParamStore single(DType::kF32), twice(DType::kF64);
   Param& a = single.Add(Scope("a"), NormalSpec({3000}, 0.05));
