@@ -49,6 +49,7 @@ void CheckOperands(ConstView q, ConstView k, ConstView v, ConstView bias_table,
     CHECK(bias_table.dtype == statistics) << DTypeName(bias_table.dtype);
   }
   CHECK(spec.dropout_rate >= 0 && spec.dropout_rate < 1) << spec.dropout_rate;
+  CHECK_GE(spec.first_head, 0);
   if (spec.dropout_rate > 0) {
     CHECK_EQ(static_cast<int64_t>(spec.key_token_keys.size()), k.dim(0));
   }

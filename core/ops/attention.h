@@ -28,6 +28,10 @@ bool AttentionDropoutKeeps(uint64_t key, uint64_t token_key, int head, float rat
 struct AttentionSpec {
   int num_heads = 1;
   int head_dim = 64;
+  // The number of the call's first head among all heads of a layer whose heads are split over
+  // ranks. Only the draws of dropout depend on it: a call gets the bits that its heads have in the
+  // whole call.
+  int first_head = 0;
   // A query sees keys up to its own position only. With fewer queries than keys in a segment, the
   // queries are its last positions (decoding with a cache); more are an error. Where not causal,
   // query i and key i of a segment have the same position.
@@ -41,8 +45,8 @@ struct AttentionSpec {
   int max_distance = 128;
   bool bidirectional = true;
 
-  // Dropout on the probabilities, one draw per (key token, head), the same for all queries of the
-  // segment as T5X does it. `key_token_keys` [rows of k].
+  // Dropout on the probabilities, one draw per (key token, first_head + head), the same for all
+  // queries of the segment as T5X does it. `key_token_keys` [rows of k].
   float dropout_rate = 0;
   uint64_t dropout_key = 0;
   std::span<const uint64_t> key_token_keys;

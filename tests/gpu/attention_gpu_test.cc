@@ -13,7 +13,8 @@
 namespace frond::testing {
 namespace {
 
-constexpr int kHeads = 11;  // two draws of eight heads
+constexpr int kHeads = 11;
+constexpr int kFirstHead = 6;  // the heads take part in three draws of eight
 constexpr int kDim = 64;
 
 // Equal scores and value row j = e_j: element j of an output is not 0 where key j was kept.
@@ -29,6 +30,7 @@ TEST_P(AttentionDropoutGpuTest, DropsWhatTheCpuDrops) {
   for (uint64_t& key : token_keys) key = random();
   const AttentionSpec spec = {.num_heads = kHeads,
                               .head_dim = kDim,
+                              .first_head = kFirstHead,
                               .query_begin = begin,
                               .query_end = end,
                               .key_begin = begin,
@@ -59,8 +61,8 @@ TEST_P(AttentionDropoutGpuTest, DropsWhatTheCpuDrops) {
     const int64_t segment = row / kDim;
     for (int head = 0; head < kHeads; ++head) {
       for (int64_t key = begin[segment]; key < end[segment]; ++key) {
-        const bool kept =
-            AttentionDropoutKeeps(spec.dropout_key, token_keys[key], head, spec.dropout_rate);
+        const bool kept = AttentionDropoutKeeps(spec.dropout_key, token_keys[key],
+                                                kFirstHead + head, spec.dropout_rate);
         const double result = results[(row * kHeads + head) * kDim + key % kDim];
         ASSERT_EQ(result != 0, kept) << "query " << row << " key " << key << " head " << head;
       }

@@ -96,7 +96,7 @@ struct Problem {
     if (spec.dropout_rate > 0) {
       h.token_keys = spec.key_token_keys.data() + spec.key_begin[segment];
       h.dropout_key = spec.dropout_key;
-      h.head = head;
+      h.head = spec.first_head + head;
       h.dropout_threshold = DropoutThreshold(spec.dropout_rate);
       h.keep_scale = 1 / (1 - static_cast<Accumulator<T>>(spec.dropout_rate));
     }

@@ -69,8 +69,8 @@ reference::AttentionRow ReferenceRow(const Layout& layout, const Arrays& in, siz
     value_rows.push_back(HeadRow(in[2], spec, row, head));
     const int bucket = reference::RelativePositionBucket32(j - position, spec.bidirectional);
     bias.push_back(layout.has_bias ? in[3][bucket * spec.num_heads + head] : 0.0);
-    const bool kept =
-        AttentionDropoutKeeps(spec.dropout_key, spec.key_token_keys[row], head, spec.dropout_rate);
+    const bool kept = AttentionDropoutKeeps(spec.dropout_key, spec.key_token_keys[row],
+                                            spec.first_head + head, spec.dropout_rate);
     keep.push_back(kept ? 1 / (1 - static_cast<double>(spec.dropout_rate)) : 0.0);
   }
   return reference::Attention(HeadRow(in[0], spec, spec.query_begin[segment] + query, head),
@@ -145,7 +145,8 @@ std::vector<OpCase> AttentionCases() {
     spec.dropout_rate = rate;
     return spec;
   };
-  AttentionSpec odd = both, wide = causal, ten_heads = both;
+  AttentionSpec odd = both, wide = causal, ten_heads = both, later_heads = both;
+  later_heads.first_head = 6;  // of two groups of draws
   odd.head_dim = 20;
   wide.head_dim = 100;
   ten_heads.num_heads = 10;
@@ -155,6 +156,7 @@ std::vector<OpCase> AttentionCases() {
       MakeCase("self/no_bias", MakeLayout(self, both, false, 0)),
       MakeCase("self/dropout", MakeLayout(self, drop(both, 0.3f), true, 0)),
       MakeCase("self/ten_heads_dropout", MakeLayout(self, drop(ten_heads, 0.5f), true, 0)),
+      MakeCase("self/later_heads_dropout", MakeLayout(self, drop(later_heads, 0.5f), true, 0)),
       MakeCase("self/odd_dim", MakeLayout(self, odd, true, 0)),
       MakeCase("causal", MakeLayout(self, causal, true, 0)),
       MakeCase("causal/wide", MakeLayout(self, wide, true, 0)),

@@ -6,7 +6,9 @@
 #include <omp.h>
 
 #include <cmath>
+#include <cstring>
 #include <random>
+#include <type_traits>
 
 #include "core/base/philox.h"
 #include "tests/core/ops/reference/attention.h"
@@ -168,6 +170,109 @@ TEST_P(AttentionLayoutTest, TheNumberOfThreadsChangesNoBit) {
 
 INSTANTIATE_TEST_SUITE_P(Directions, AttentionLayoutTest, ::testing::Bool(),
                          [](const auto& info) { return info.param ? "Causal" : "Both"; });
+
+// One call over `heads` heads of one causal segment, on rows [tokens, heads * kHeadDim].
+template <class T>
+struct HeadsCall {
+  using A = Accumulator<T>;
+  int first_head, heads;
+  std::vector<T> q, k, v, dout;
+  std::vector<A> table;
+  std::vector<T> out, dq, dk, dv;
+  std::vector<A> lse, dtable;
+
+  int64_t tokens() const { return std::ssize(q) / (heads * kHeadDim); }
+
+  void Run(const std::vector<uint64_t>& token_keys) {
+    CpuAllocator memory;
+    Context ctx(memory);
+    const std::vector<int32_t> begin = {0}, end = {static_cast<int32_t>(tokens())};
+    const AttentionSpec spec = {.num_heads = heads,
+                                .head_dim = kHeadDim,
+                                .first_head = first_head,
+                                .causal = true,
+                                .query_begin = begin,
+                                .query_end = end,
+                                .key_begin = begin,
+                                .key_end = end,
+                                .bidirectional = false,
+                                .dropout_rate = 0.4f,
+                                .dropout_key = 5,
+                                .key_token_keys = token_keys};
+    for (auto* result : {&out, &dq, &dk, &dv}) result->resize(q.size());
+    lse.resize(tokens() * heads);
+    dtable.assign(table.size(), A{});
+    const auto rows = [&](std::vector<T>& x) {
+      return View{x.data(), {tokens(), int64_t{heads} * kHeadDim}, DTypeOf<T>::kValue};
+    };
+    const auto per_head = [&](std::vector<A>& x) {
+      return View{x.data(), {std::ssize(x) / heads, heads}, DTypeOf<A>::kValue};
+    };
+    Attention(ctx, rows(q), rows(k), rows(v), per_head(table), spec, rows(out), per_head(lse));
+    AttentionGrad(ctx, rows(dout), rows(q), rows(k), rows(v), per_head(table), rows(out),
+                  per_head(lse), spec, rows(dq), rows(dk), rows(dv), per_head(dtable));
+  }
+
+  // Heads [begin, end) of an array of `width` elements a head.
+  template <class X>
+  std::vector<X> Part(const std::vector<X>& x, int64_t width, int begin, int end) const {
+    std::vector<X> part;
+    for (int64_t row = 0; row < std::ssize(x) / (heads * width); ++row) {
+      const auto at = x.begin() + row * heads * width;
+      part.insert(part.end(), at + begin * width, at + end * width);
+    }
+    return part;
+  }
+};
+
+template <class X>
+bool SameBits(const std::vector<X>& a, const std::vector<X>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(X)) == 0;
+}
+
+template <class T>
+class AttentionHeadsTest : public ::testing::Test {};
+using HeadTypes = ::testing::Types<float, BFloat16, double>;
+TYPED_TEST_SUITE(AttentionHeadsTest, HeadTypes);
+
+TYPED_TEST(AttentionHeadsTest, ACallOverSomeHeadsGivesTheirBitsOfTheWholeCall) {
+  constexpr int kAll = 19;  // three draws of eight heads
+  constexpr int64_t kTokens = 37;
+  const uint64_t seed = std::random_device{}();
+  const auto draw = [&](uint64_t name, int64_t count, auto& values) {
+    using X = typename std::remove_reference_t<decltype(values)>::value_type;
+    for (int64_t i = 0; i < count; ++i) {
+      values.push_back(X(static_cast<float>(0.4 * NormalAt(MixBits(seed + name), i))));
+    }
+  };
+  HeadsCall<TypeParam> whole = {.first_head = 0, .heads = kAll};
+  uint64_t name = 0;
+  for (auto* x : {&whole.q, &whole.k, &whole.v, &whole.dout}) {
+    draw(++name, kTokens * kAll * kHeadDim, *x);
+  }
+  draw(++name, 32 * kAll, whole.table);
+  std::vector<uint64_t> token_keys;
+  for (int64_t t = 0; t < kTokens; ++t) token_keys.push_back(MixBits(seed) + t);
+  whole.Run(token_keys);
+  for (const auto& [begin, end] : {std::pair(0, 8), {8, 16}, {3, 6}, {6, 11}, {7, 19}, {18, 19}}) {
+    const auto rows = [&, begin = begin, end = end](const std::vector<TypeParam>& x) {
+      return whole.Part(x, kHeadDim, begin, end);
+    };
+    HeadsCall<TypeParam> part = {.first_head = begin,
+                                 .heads = end - begin,
+                                 .q = rows(whole.q),
+                                 .k = rows(whole.k),
+                                 .v = rows(whole.v),
+                                 .dout = rows(whole.dout),
+                                 .table = whole.Part(whole.table, 1, begin, end)};
+    part.Run(token_keys);
+    EXPECT_TRUE(SameBits(part.out, rows(whole.out)) && SameBits(part.dq, rows(whole.dq)) &&
+                SameBits(part.dk, rows(whole.dk)) && SameBits(part.dv, rows(whole.dv)) &&
+                SameBits(part.lse, whole.Part(whole.lse, 1, begin, end)) &&
+                SameBits(part.dtable, whole.Part(whole.dtable, 1, begin, end)))
+        << "heads " << begin << " to " << end << ", seed " << seed;
+  }
+}
 
 TEST(AttentionDropoutTest, DropsTheRateOfKeysAndHeadsDiffer) {
   constexpr int kTokens = 20000;
