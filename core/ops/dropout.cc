@@ -14,6 +14,7 @@ namespace {
 void CheckSpec(ConstView x, const DropoutSpec& spec) {
   CHECK_EQ(x.shape.rank(), 2);
   CHECK(spec.rate >= 0 && spec.rate < 1) << spec.rate;
+  CHECK_GE(spec.first_column, 0);
   if (spec.rate > 0) CHECK_EQ(static_cast<int64_t>(spec.token_keys.size()), x.dim(0));
 }
 

@@ -2,6 +2,7 @@
 // to run, the shapes of large models.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <random>
 #include <vector>
@@ -55,7 +56,10 @@ TEST_F(RowOpsGpuTest, DropoutKeepsWhatTheCpuKeeps) {
       std::vector<uint64_t> keys;
       for (int64_t t = 0; t < tokens; ++t) keys.push_back(MixBits(++key_));
       const uint64_t key = MixBits(++key_);
-      const DropoutSpec spec = {.rate = rate, .key = key, .token_keys = keys};
+      // Shards of columns begin at a multiple of a group, of a load, and elsewhere.
+      const int64_t first_column = std::array{0, 1280, 72, 61}[MixBits(key) % 4];
+      const DropoutSpec spec = {
+          .rate = rate, .key = key, .token_keys = keys, .first_column = first_column};
       const std::vector<float> ones(static_cast<size_t>(tokens * dim), 1.0f);
       Tensor x = Make(ctx, ones, {tokens, dim}, DType::kBF16);
       Tensor residual = Make(ctx, ones, {tokens, dim}, DType::kF32);
@@ -64,7 +68,8 @@ TEST_F(RowOpsGpuTest, DropoutKeepsWhatTheCpuKeeps) {
       const std::vector<double> plain = ToDoubles(ctx, x), added = ToDoubles(ctx, residual);
       for (int64_t i = 0; i < tokens * dim; ++i) {
         const auto at = static_cast<size_t>(i);
-        const bool keeps = DropoutKeeps(key, keys[static_cast<size_t>(i / dim)], i % dim, rate);
+        const bool keeps =
+            DropoutKeeps(key, keys[static_cast<size_t>(i / dim)], first_column + i % dim, rate);
         ASSERT_EQ(plain[at] != 0, keeps) << i << " of rows of " << dim << ", seed " << seed_;
         ASSERT_EQ(added[at] != 1, keeps) << i << " of rows of " << dim << ", seed " << seed_;
       }

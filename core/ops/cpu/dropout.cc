@@ -24,6 +24,7 @@ void Apply(ConstView x, const DropoutSpec& spec, ConstView residual, View out) {
                        .x = {at(x.data, begin, x.dtype), x.dtype},
                        .key = spec.key,
                        .token_keys = spec.rate > 0 ? spec.token_keys.data() + begin : nullptr,
+                       .first_column = spec.first_column,
                        .threshold = DropoutThreshold(spec.rate),
                        .keep_scale = 1 / (1 - static_cast<double>(spec.rate)),
                        .out = {const_cast<char*>(at(out.data, begin, out.dtype)), out.dtype}};

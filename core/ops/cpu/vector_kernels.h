@@ -30,7 +30,7 @@ struct AttentionHead {
   // Dropout (AttentionDropoutKeeps); null where there is none.
   const uint64_t* token_keys = nullptr;
   uint64_t dropout_key = 0;
-  int head = 0;
+  int head = 0;  // counted over all ranks
   uint32_t dropout_threshold = 0;
   A keep_scale = 1;
 
@@ -93,7 +93,8 @@ struct DropoutRows {
   ConstElements x;
   uint64_t key = 0;
   const uint64_t* token_keys = nullptr;
-  uint32_t threshold = 0;  // DropoutThreshold
+  int64_t first_column = 0;  // of the whole tensor
+  uint32_t threshold = 0;    // DropoutThreshold
   double keep_scale = 1;
   const void* residual = nullptr;  // null: none; else in out's dtype
   Elements out;

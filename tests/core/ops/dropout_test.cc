@@ -12,14 +12,17 @@
 namespace frond {
 namespace {
 
-// The kept elements of rows named `token_keys`.
-std::vector<float> Mask(float rate, const std::vector<uint64_t>& token_keys, int64_t dim) {
+// The kept elements of rows named `token_keys`, of columns [first_column, first_column + dim).
+std::vector<float> Mask(float rate, const std::vector<uint64_t>& token_keys, int64_t dim,
+                        int64_t first_column = 0) {
   CpuAllocator memory;
   Context ctx(memory);
   const auto tokens = static_cast<int64_t>(token_keys.size());
   std::vector<float> values(tokens * dim, 1.f);
   const View view = {values.data(), {tokens, dim}, DType::kF32};
-  Dropout(ctx, view, {.rate = rate, .key = 11, .token_keys = token_keys}, view);  // in place
+  const DropoutSpec spec = {
+      .rate = rate, .key = 11, .token_keys = token_keys, .first_column = first_column};
+  Dropout(ctx, view, spec, view);  // in place
   return values;
 }
 
@@ -75,6 +78,27 @@ TEST(DropoutTest, AMaskBelongsToItsTokenNotToItsPlace) {
       }
       EXPECT_EQ(m != 0, DropoutKeeps(11, 100 + t, i, 0.3f));
       EXPECT_EQ(m != 0, testing::reference::DropoutKeeps(11, 100 + t, i, 0.3f));
+    }
+  }
+}
+
+TEST(DropoutTest, AMaskOfSomeColumnsIsThatPartOfTheWholeMask) {
+  constexpr int64_t kDim = 700, kTokens = 20;
+  const std::vector<float> whole = Mask(0.4f, Names(0, kTokens), kDim);
+  for (const auto& [begin, end] : {std::pair<int64_t, int64_t>{0, 350},
+                                   {350, 700},
+                                   {128, 384},
+                                   {127, 300},
+                                   {16, 17},
+                                   {640, 700},
+                                   {513, 641}}) {
+    const int64_t dim = end - begin;
+    const std::vector<float> part = Mask(0.4f, Names(0, kTokens), dim, begin);
+    for (int64_t t = 0; t < kTokens; ++t) {
+      for (int64_t i = 0; i < dim; ++i) {
+        ASSERT_EQ(part[t * dim + i], whole[t * kDim + begin + i])
+            << "column " << i << " of " << begin << " to " << end;
+      }
     }
   }
 }

@@ -148,6 +148,7 @@ std::vector<double> RunRows(const VectorKernels& set, DType dtype) {
                .x = {x.data(), dtype},
                .key = 77,
                .token_keys = token_keys.data(),
+               .first_column = 77,
                .threshold = 0x3000,
                .keep_scale = 1.25,
                .residual = up.data(),
