@@ -46,6 +46,11 @@ IdsInOrder PutIdsInOrder(std::span<const int32_t> ids) {
   return result;
 }
 
+void KeepIds(int64_t first, int64_t count, std::vector<IdRun>& runs) {
+  std::erase_if(runs, [&](const IdRun& run) { return run.id < first || run.id >= first + count; });
+  for (IdRun& run : runs) run.id -= static_cast<int32_t>(first);
+}
+
 IdPieces CutIntoPieces(const std::vector<IdRun>& runs, int32_t most) {
   IdPieces result;
   for (const IdRun& run : runs) {

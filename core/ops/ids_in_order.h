@@ -21,6 +21,9 @@ struct IdsInOrder {
 // `ids` are not negative. Linear in their number.
 IdsInOrder PutIdsInOrder(std::span<const int32_t> ids);
 
+// Keeps the runs of ids [first, first + count) and counts their ids from `first`.
+void KeepIds(int64_t first, int64_t count, std::vector<IdRun>& runs);
+
 // A piece of one id's tokens, short enough for one owner: tokens[begin, end). Its sum goes straight
 // to the table's row where `slot` is -1, else to row `slot` of a list of partial sums.
 struct IdPiece {

@@ -27,12 +27,19 @@ __device__ __forceinline__ int64_t Column() {
   return (int64_t{blockIdx.y} * blockDim.x + threadIdx.x) * kWidth;
 }
 
+// Ids [first_id, first_id + rows): those of the table's rows.
+struct TableIds {
+  int64_t first_id, rows;
+};
+
 template <int kWidth, class Table, class Y>
-__global__ void EmbeddingKernel(const Table* table, const int32_t* ids, int64_t dim, Y* y) {
+__global__ void EmbeddingKernel(const Table* table, TableIds table_ids, const int32_t* ids,
+                                int64_t dim, Y* y) {
   const int64_t column = Column<kWidth>();
   if (column >= dim) return;
-  const int64_t id = ids[blockIdx.x];
-  Floats<kWidth> row = LoadFloats<kWidth>(table + id * dim + column);
+  const int64_t id = ids[blockIdx.x] - table_ids.first_id;
+  Floats<kWidth> row;
+  if (id >= 0 && id < table_ids.rows) row = LoadFloats<kWidth>(table + id * dim + column);
   if constexpr (std::is_same_v<Y, BFloat16>) {
     // As every product's weights are rounded (core/ops/master.h).
 #pragma unroll
@@ -101,25 +108,29 @@ void VisitWidth(bool wide, const Run& run) {
 
 }  // namespace
 
-void Embedding(Context& ctx, ConstView table, std::span<const int32_t> ids, View y) {
+void Embedding(Context& ctx, ConstView table, std::span<const int32_t> ids, View y,
+               int64_t first_id) {
   if (y.num_elements() == 0) return;
   const Uploaded<int32_t> device_ids(ctx, ids);
   const int64_t dim = table.dim(1);
+  const TableIds table_ids = {.first_id = first_id, .rows = table.dim(0)};
   VisitWidth(HasRowsOfEight(table) && HasRowsOfEight(y), [&](auto width) {
     VisitGpuType(table.dtype, [&](auto from) {
       VisitGpuType(y.dtype, [&](auto to) {
         using Table = decltype(from);
         using Y = decltype(to);
         Launch(ctx, RowGrid(y.dim(0), dim, width), EmbeddingKernel<width(), Table, Y>,
-               table.As<Table>(), device_ids.data(), dim, y.As<Y>());
+               table.As<Table>(), table_ids, device_ids.data(), dim, y.As<Y>());
       });
     });
   });
 }
 
-void EmbeddingGrad(Context& ctx, ConstView dy, std::span<const int32_t> ids, View dtable) {
+void EmbeddingGrad(Context& ctx, ConstView dy, std::span<const int32_t> ids, View dtable,
+                   int64_t first_id) {
   if (dy.num_elements() == 0) return;
-  const IdsInOrder order = PutIdsInOrder(ids);
+  IdsInOrder order = PutIdsInOrder(ids);
+  KeepIds(first_id, dtable.dim(0), order.runs);
   const IdPieces cut = CutIntoPieces(order.runs, kPieceTokens);
   const Uploaded<int32_t> tokens(ctx, order.tokens);
   const Uploaded<IdPiece> pieces(ctx, cut.pieces);

@@ -41,6 +41,18 @@ TEST(IdsInOrderTest, OrdersTokensByIdThenPosition) {
   EXPECT_TRUE(PutIdsInOrder({}).runs.empty());
 }
 
+TEST(IdsInOrderTest, KeepsTheIdsOfAPart) {
+  std::vector<IdRun> runs = {{2, 0, 4}, {3, 4, 5}, {7, 5, 6}, {8, 6, 9}};
+  KeepIds(3, 5, runs);
+  ASSERT_EQ(runs.size(), 2u);
+  EXPECT_EQ(runs[0].id, 0);
+  EXPECT_EQ(runs[0].begin, 4);
+  EXPECT_EQ(runs[0].end, 5);
+  EXPECT_EQ(runs[1].id, 4);
+  EXPECT_EQ(runs[1].begin, 5);
+  EXPECT_EQ(runs[1].end, 6);
+}
+
 TEST(IdsInOrderTest, CutsLongRunsIntoPiecesWithSlots) {
   const IdPieces cut = CutIntoPieces({{3, 0, 4}, {5, 4, 13}, {9, 13, 14}, {12, 14, 22}}, 4);
   const std::vector<std::vector<int32_t>> expected = {
