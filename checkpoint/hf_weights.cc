@@ -170,10 +170,9 @@ absl::Status HfWeights::Read(absl::string_view name, View out, Allocator* memory
   return reader->Read(name, out, memory);
 }
 
-absl::Status HfWeights::ReadMaster(absl::string_view name, const MasterView& out,
-                                   Allocator* memory) const {
+absl::Status HfWeights::ReadMaster(absl::string_view name, const NamedTensor& out) const {
   ASSIGN_OR_RETURN(const SafetensorsReader* reader, ReaderOf(name));
-  return reader->ReadMaster(name, out, memory);
+  return reader->ReadMaster(name, out);
 }
 
 absl::StatusOr<std::vector<FileRecord>> WriteHfWeights(const std::string& folder,

@@ -31,10 +31,9 @@ class HfWeights {
   const SafetensorsEntry* Find(absl::string_view name) const;  // null if absent
   // The file that holds `name`; empty if absent.
   std::string FileOf(absl::string_view name) const;
-  // As SafetensorsReader::Read.
+  // As SafetensorsReader does.
   absl::Status Read(absl::string_view name, View out, Allocator* memory = nullptr) const;
-  absl::Status ReadMaster(absl::string_view name, const MasterView& out,
-                          Allocator* memory = nullptr) const;
+  absl::Status ReadMaster(absl::string_view name, const NamedTensor& out) const;
 
  private:
   absl::Status OpenShards();

@@ -35,7 +35,7 @@ std::string StoredName(const HfWeights& weights, const std::string& param,
 absl::Status CheckShape(const HfWeights& weights, const std::string& stored,
                         const NamedTensor& wanted) {
   const std::vector<int64_t>& dims = weights.Find(stored)->dims;
-  const Shape& shape = wanted.value.shape;
+  const Shape shape = wanted.whole_shape();
   const bool same_rank = static_cast<int>(dims.size()) == shape.rank();
   int differing = 0;
   for (int i = 0; same_rank && i < shape.rank(); ++i) {
@@ -108,7 +108,7 @@ absl::Status LoadTensors(const HfWeights& weights, std::span<const NamedTensor> 
         extra.size() == 1 ? " tensor" : " tensors", " that the model does not use: ", List(extra)));
   }
   for (const NamedTensor& tensor : tensors) {
-    RETURN_IF_ERROR(weights.ReadMaster(stored_names[tensor.name], tensor.master(), tensor.memory));
+    RETURN_IF_ERROR(weights.ReadMaster(stored_names[tensor.name], tensor));
   }
   return absl::OkStatus();
 }
@@ -122,7 +122,11 @@ std::vector<NamedTensor> NamedMasters(const ParamStore& store) {
   for (const std::unique_ptr<Param>& param : store.params()) {
     CHECK(!param->value.empty()) << param->name << " is not allocated";
     const MasterView master = param->master();
-    masters.push_back({param->name, master.value, param->value.memory(), master.low});
+    masters.push_back({.name = param->name,
+                       .value = master.value,
+                       .memory = param->value.memory(),
+                       .low = master.low,
+                       .part = TensorPart{param->spec.shape, param->slice}});
   }
   return masters;
 }

@@ -27,15 +27,17 @@ struct LoadOptions {
   std::vector<std::string> ignored = {};
 };
 
-// Reads every tensor, converting dtypes. Errors name what is missing, what the file has beyond it,
-// and shapes that differ; the contents of `tensors` are then unspecified.
+// Reads every tensor, or the part of it that is held, converting dtypes. Errors name what is
+// missing, what the file has beyond it, and shapes that differ; the contents of `tensors` are then
+// unspecified.
 absl::Status LoadTensors(const HfWeights& weights, std::span<const NamedTensor> tensors,
                          const LoadOptions& options);
 
 // The same for the masters of `store`, which must be allocated.
 absl::Status LoadParams(const HfWeights& weights, ParamStore& store, const LoadOptions& options);
 
-// The masters of `store` in declaration order, by name; they must be allocated.
+// The masters of `store`, as far as this rank holds them, in declaration order; they must be
+// allocated.
 std::vector<NamedTensor> NamedMasters(const ParamStore& store);
 
 }  // namespace frond

@@ -35,8 +35,10 @@ struct SafetensorsEntry {
   std::string ShapeToString() const;  // "[3, 4]"
 };
 
-// Fills `piece` with the entry's elements from number `first` on, converted.
-absl::Status DecodePiece(const SafetensorsEntry& entry, int64_t first, View piece);
+// Fills `piece` with the elements of a slice of the entry from number `first` of the slice on,
+// converted.
+absl::Status DecodePiece(const SafetensorsEntry& entry, const ParamSlice& slice, int64_t first,
+                         View piece);
 
 class SafetensorsReader {
  public:
@@ -57,9 +59,9 @@ class SafetensorsReader {
   // Fills `out`, whose shape must be the stored one, converting as DecodeElements does. `out` lies
   // in `memory` (null: the host's); a device gets it in pieces.
   absl::Status Read(absl::string_view name, View out, Allocator* memory = nullptr) const;
-  // The same for a master weight, as WriteMaster stores it.
-  absl::Status ReadMaster(absl::string_view name, const MasterView& out,
-                          Allocator* memory = nullptr) const;
+  // Fills the master `out`, under whatever name, as WriteMaster stores it. The shape of the whole
+  // tensor must be the stored one; of a part only its own elements are read.
+  absl::Status ReadMaster(absl::string_view name, const NamedTensor& out) const;
 
  private:
   explicit SafetensorsReader(absl::string_view label) : path_(label) {}

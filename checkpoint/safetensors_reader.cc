@@ -270,9 +270,13 @@ const SafetensorsEntry* SafetensorsReader::Find(absl::string_view name) const {
   return it == index_.end() ? nullptr : &entries_[it->second];
 }
 
-absl::Status DecodePiece(const SafetensorsEntry& entry, int64_t first, View piece) {
-  const size_t at = static_cast<size_t>(first) * StoredTypeSize(entry.type);
-  DecodeElements(entry.type, entry.bytes.data() + at, piece);
+absl::Status DecodePiece(const SafetensorsEntry& entry, const ParamSlice& slice, int64_t first,
+                         View piece) {
+  const View flat = Reshape(piece, {piece.num_elements()});
+  slice.ForRuns(first, flat.dim(0), [&](int64_t whole, int64_t local, int64_t count) {
+    const char* from = entry.bytes.data() + static_cast<size_t>(whole) * StoredTypeSize(entry.type);
+    DecodeElements(entry.type, from, Rows(flat, local - first, local - first + count));
+  });
   return absl::OkStatus();
 }
 
@@ -302,8 +306,10 @@ absl::StatusOr<const SafetensorsEntry*> SafetensorsReader::FindFor(absl::string_
 
 absl::Status SafetensorsReader::Read(absl::string_view name, View out, Allocator* memory) const {
   ASSIGN_OR_RETURN(const SafetensorsEntry* entry, FindFor(name, out.shape, out.dtype));
-  return FillInPieces(memory, out,
-                      [&](int64_t first, View piece) { return DecodePiece(*entry, first, piece); });
+  const ParamSlice all = NamedTensor{.name = "", .value = out}.slice();
+  return FillInPieces(memory, out, [&](int64_t first, View piece) {
+    return DecodePiece(*entry, all, first, piece);
+  });
 }
 
 }  // namespace frond

@@ -84,7 +84,7 @@ absl::Status ReadTensors(const std::string& path, std::span<const NamedTensor> t
   std::set<std::string> wanted;
   for (const NamedTensor& tensor : tensors) {
     wanted.insert(tensor.name);
-    RETURN_IF_ERROR(reader->ReadMaster(tensor.name, tensor.master(), tensor.memory));
+    RETURN_IF_ERROR(reader->ReadMaster(tensor.name, tensor));
   }
   for (const SafetensorsEntry& entry : reader->entries()) {
     if (!wanted.contains(entry.name)) {
