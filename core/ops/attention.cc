@@ -10,6 +10,7 @@
 #include "core/ops/cuda/attention.h"
 #include "core/ops/dispatch.h"
 #include "core/ops/dropout.h"
+#include "core/ops/meta/op_memory.h"
 
 namespace frond {
 namespace {
@@ -109,7 +110,8 @@ void Attention(Context& ctx, ConstView q, ConstView k, ConstView v, ConstView bi
   CheckLike(out, q);
   CheckLse(q, lse, spec);
   ProfileScope profile(ctx.profiler(), "attention", 4.0 * spec.head_dim * AttentionPairs(spec));
-  Dispatch<cpu::Attention, cuda::Attention>(ctx, q, k, v, bias_table, spec, out, lse);
+  Dispatch<cpu::Attention, cuda::Attention, meta::Attention>(ctx, q, k, v, bias_table, spec, out,
+                                                             lse);
 }
 
 void AttentionGrad(Context& ctx, ConstView dout, ConstView q, ConstView k, ConstView v,
@@ -125,8 +127,8 @@ void AttentionGrad(Context& ctx, ConstView dout, ConstView q, ConstView k, Const
   CHECK_EQ(bias_table.data == nullptr, dbias_table.data == nullptr);
   if (bias_table.data != nullptr) CheckLike(dbias_table, bias_table);
   ProfileScope profile(ctx.profiler(), "attention", 10.0 * spec.head_dim * AttentionPairs(spec));
-  Dispatch<cpu::AttentionGrad, cuda::AttentionGrad>(ctx, dout, q, k, v, bias_table, out, lse, spec,
-                                                    dq, dk, dv, dbias_table);
+  Dispatch<cpu::AttentionGrad, cuda::AttentionGrad, meta::AttentionGrad>(
+      ctx, dout, q, k, v, bias_table, out, lse, spec, dq, dk, dv, dbias_table);
 }
 
 }  // namespace frond

@@ -29,11 +29,13 @@ double SumOfSquares(Context& ctx, ConstView x) {
 }
 
 std::vector<double> SumsOfSquares(Context& ctx, std::span<const ConstView> tensors) {
+  if (ctx.device() == Device::kMeta) return std::vector<double>(tensors.size());
   const ProfileScope scope(ctx.profiler(), "elementwise");
   return Dispatch<cpu::SumsOfSquares, cuda::SumsOfSquares>(ctx, tensors);
 }
 
 bool AllFinite(Context& ctx, ConstView x) {
+  if (ctx.device() == Device::kMeta) return true;
   const ProfileScope scope(ctx.profiler(), "elementwise");
   return Dispatch<cpu::AllFinite, cuda::AllFinite>(ctx, x);
 }

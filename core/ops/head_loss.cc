@@ -12,6 +12,7 @@
 #include "core/ops/cuda/softmax_loss.h"
 #include "core/ops/dispatch.h"
 #include "core/ops/head_loss_plan.h"
+#include "core/ops/meta/op_memory.h"
 
 namespace frond {
 namespace {
@@ -36,21 +37,21 @@ class HeadOperand {
   // logits = hidden W^T.
   void Forward(Context& ctx, ConstView hidden, View logits) const {
     if (weight_.forward != nullptr) {
-      return Dispatch<cpu::MatMulPacked, cuda::MatMulPacked>(ctx, hidden, *weight_.forward,
-                                                             Trans::kYes, Write::kAssign, logits);
+      return Dispatch<cpu::MatMulPacked, cuda::MatMulPacked, meta::MatMulPacked>(
+          ctx, hidden, *weight_.forward, Trans::kYes, Write::kAssign, logits);
     }
-    Dispatch<cpu::MatMul, cuda::MatMul>(ctx, hidden, Trans::kNo, plain_, Trans::kYes,
-                                        Write::kAssign, logits);
+    Dispatch<cpu::MatMul, cuda::MatMul, meta::MatMul>(ctx, hidden, Trans::kNo, plain_, Trans::kYes,
+                                                      Write::kAssign, logits);
   }
 
   // dhidden = dlogits W.
   void Backward(Context& ctx, ConstView dlogits, View dhidden) const {
     if (weight_.backward != nullptr) {
-      return Dispatch<cpu::MatMulPacked, cuda::MatMulPacked>(ctx, dlogits, *weight_.backward,
-                                                             Trans::kNo, Write::kAssign, dhidden);
+      return Dispatch<cpu::MatMulPacked, cuda::MatMulPacked, meta::MatMulPacked>(
+          ctx, dlogits, *weight_.backward, Trans::kNo, Write::kAssign, dhidden);
     }
-    Dispatch<cpu::MatMul, cuda::MatMul>(ctx, dlogits, Trans::kNo, plain_, Trans::kNo,
-                                        Write::kAssign, dhidden);
+    Dispatch<cpu::MatMul, cuda::MatMul, meta::MatMul>(ctx, dlogits, Trans::kNo, plain_, Trans::kNo,
+                                                      Write::kAssign, dhidden);
   }
 
  private:
@@ -116,8 +117,8 @@ void RunGradient(Context& ctx, const HeadOperand& operand, const HeadRows& rows,
   }
   if (dweight.data != nullptr) {
     const ProfileScope scope(ctx.profiler(), "head_loss.dweight", flops);
-    Dispatch<cpu::MatMul, cuda::MatMul>(ctx, rows.dlogits, Trans::kYes, rows.hidden, Trans::kNo,
-                                        Write::kAccumulate, dweight);
+    Dispatch<cpu::MatMul, cuda::MatMul, meta::MatMul>(ctx, rows.dlogits, Trans::kYes, rows.hidden,
+                                                      Trans::kNo, Write::kAccumulate, dweight);
   }
 }
 
@@ -143,7 +144,7 @@ void HeadLoss(Context& ctx, ConstView hidden, const HeadWeight& weight,
                                           .compute = compute,
                                           .with_gradient = with_gradient,
                                           .max_bytes = spec.max_logits_bytes,
-                                          .device = ctx.device()});
+                                          .device = ctx.stands_for()});
   const HeadOperand operand(ctx, weight, compute, dhidden.data != nullptr);
   Tensor logits(ctx, {plan.logits_capacity, vocabulary}, wide, MemoryKind::kWorkspace);
   Tensor narrow_logits;

@@ -3,6 +3,7 @@
 #include "core/ops/cpu/matmul.h"
 #include "core/ops/cuda/matmul.h"
 #include "core/ops/dispatch.h"
+#include "core/ops/meta/op_memory.h"
 
 namespace frond {
 namespace {
@@ -29,17 +30,17 @@ void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b
   CHECK_EQ(b.dim(trans_b == Trans::kYes ? 1 : 0), k) << a.shape << b.shape;
   CHECK_EQ(c.shape, (Shape{m, n}));
   const ProfileScope scope(ctx.profiler(), "matmul", ProductFlops(m, n, k));
-  Dispatch<cpu::MatMul, cuda::MatMul>(ctx, a, trans_a, b, trans_b, mode, c);
+  Dispatch<cpu::MatMul, cuda::MatMul, meta::MatMul>(ctx, a, trans_a, b, trans_b, mode, c);
 }
 
-bool UsesPlainWeights(const Context& ctx) { return ctx.device() == Device::kCuda; }
+bool UsesPlainWeights(const Context& ctx) { return ctx.stands_for() == Device::kCuda; }
 
 void PackWeight(Context& ctx, ConstView weight, Trans trans, DType dtype, PackedWeight& packed) {
   CHECK_EQ(weight.shape.rank(), 2) << weight.shape;
   CHECK(weight.dtype == dtype || (weight.dtype == DType::kF32 && dtype == DType::kBF16))
       << DTypeName(weight.dtype) << " packed as " << DTypeName(dtype);
   const ProfileScope scope(ctx.profiler(), "pack_weight");
-  Dispatch<cpu::PackWeight, cuda::PackWeight>(ctx, weight, trans, dtype, packed);
+  Dispatch<cpu::PackWeight, cuda::PackWeight, meta::PackWeight>(ctx, weight, trans, dtype, packed);
 }
 
 void MatMulPacked(Context& ctx, ConstView a, const PackedWeight& weight, Trans trans, Write mode,
@@ -54,7 +55,8 @@ void MatMulPacked(Context& ctx, ConstView a, const PackedWeight& weight, Trans t
   CHECK_EQ(a.dim(1), k) << a.shape << weight.weight_shape_;
   CHECK_EQ(c.shape, (Shape{a.dim(0), n}));
   const ProfileScope scope(ctx.profiler(), "matmul", ProductFlops(a.dim(0), n, k));
-  Dispatch<cpu::MatMulPacked, cuda::MatMulPacked>(ctx, a, weight, trans, mode, c);
+  Dispatch<cpu::MatMulPacked, cuda::MatMulPacked, meta::MatMulPacked>(ctx, a, weight, trans, mode,
+                                                                      c);
 }
 
 }  // namespace frond

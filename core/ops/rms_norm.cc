@@ -4,6 +4,7 @@
 #include "core/ops/cpu/rms_norm.h"
 #include "core/ops/cuda/rms_norm.h"
 #include "core/ops/dispatch.h"
+#include "core/ops/meta/op_memory.h"
 
 namespace frond {
 namespace {
@@ -39,7 +40,8 @@ void RmsNormGrad(Context& ctx, ConstView dy, ConstView x, ConstView scale, Const
   CHECK((dy.dtype == DType::kF64) == (x.dtype == DType::kF64)) << DTypeName(dy.dtype);
   CHECK((dx.dtype == DType::kF64) == (x.dtype == DType::kF64)) << DTypeName(dx.dtype);
   ProfileScope profile(ctx.profiler(), "rms_norm");
-  Dispatch<cpu::RmsNormGrad, cuda::RmsNormGrad>(ctx, dy, x, scale, rstd, mode, dx, dscale);
+  Dispatch<cpu::RmsNormGrad, cuda::RmsNormGrad, meta::RmsNormGrad>(ctx, dy, x, scale, rstd, mode,
+                                                                   dx, dscale);
 }
 
 }  // namespace frond

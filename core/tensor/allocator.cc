@@ -21,13 +21,21 @@ size_t RoundUp(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * u
 
 // Sizes are rounded coarsely (1/8 of their power of two), so that batches of slightly different
 // lengths reuse each other's blocks.
-size_t BlockSize(size_t bytes) {
+size_t CpuBlockBytes(size_t bytes) {
   size_t unit = kAlignment;
   while (unit * 8 < bytes) unit *= 2;
   return RoundUp(std::max<size_t>(bytes, 1), unit);
 }
 
+// The unit of cudaMallocAsync's own pools. Never 0.
+constexpr size_t kCudaUnit = 512;
+
 }  // namespace
+
+size_t BlockBytes(Device device, size_t bytes) {
+  if (device == Device::kCuda) return (bytes + kCudaUnit) / kCudaUnit * kCudaUnit;
+  return CpuBlockBytes(bytes);
+}
 
 absl::string_view MemoryKindName(MemoryKind kind) {
   switch (kind) {
@@ -81,7 +89,7 @@ void* CpuAllocator::TakeCached(size_t bytes) {
 }
 
 void* CpuAllocator::Allocate(size_t bytes, MemoryKind kind) {
-  const size_t block_bytes = BlockSize(bytes);
+  const size_t block_bytes = CpuBlockBytes(bytes);
   const std::lock_guard<std::mutex> lock(mutex_);
   void* pointer = TakeCached(block_bytes);
   if (pointer == nullptr) {

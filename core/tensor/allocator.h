@@ -32,13 +32,20 @@ struct MemoryReport {
   Usage total;
 };
 
-enum class Device : uint8_t { kCpu, kCuda };
+// kMeta has no memory and computes nothing: ops check shapes there, and what would live is counted
+// (core/tensor/meta_allocator.h).
+enum class Device : uint8_t { kCpu, kCuda, kMeta };
+
+// What a request for `bytes` takes of a device's memory: its allocator's unit is not the byte.
+size_t BlockBytes(Device device, size_t bytes);
 
 // The memory of one device. Not the host's: its bytes are reached by the copies below only.
 class Allocator {
  public:
   virtual ~Allocator() = default;
   virtual Device device() const { return Device::kCpu; }
+  // The device whose use of memory this one's is like: itself, unless it is kMeta.
+  virtual Device stands_for() const { return device(); }
   // Never returns null: running out of memory ends the process with a message that names the kind.
   virtual void* Allocate(size_t bytes, MemoryKind kind) = 0;
   virtual void Free(void* pointer) = 0;

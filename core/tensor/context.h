@@ -23,6 +23,8 @@ class Context {
   explicit Context(Allocator& memory, Profiler* profiler = nullptr);
 
   Device device() const { return memory_->device(); }
+  // The device whose choices ops make: device(), or the one that a meta context rehearses.
+  Device stands_for() const { return memory_->stands_for(); }
   Allocator& memory() { return *memory_; }
   Profiler* profiler() { return profiler_; }
 

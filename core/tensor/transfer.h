@@ -1,5 +1,6 @@
 // Copies between host memory and a context's device. On the CPU they are plain copies, so that code
-// above the ops has one path.
+// above the ops has one path. Where there is no memory (Device::kMeta), zeros are read and what is
+// written is dropped.
 #pragma once
 
 #include <cstdint>

@@ -54,7 +54,9 @@ void SpreadBias(const A* table, const std::vector<int>& buckets, int num_heads, 
 }
 
 // Sets to 0 the rows of no segment.
-void ZeroUncovered(std::span<const int32_t> begin, std::span<const int32_t> end, View view) {
+void ZeroUncovered(const Context& ctx, std::span<const int32_t> begin, std::span<const int32_t> end,
+                   View view) {
+  if (ctx.device() == Device::kMeta) return;
   std::vector<char> covered(view.dim(0), 0);
   for (size_t s = 0; s < begin.size(); ++s) {
     std::fill(covered.begin() + begin[s], covered.begin() + end[s], 1);
@@ -126,6 +128,7 @@ void ForEachHead(Context& ctx, const AttentionSpec& spec, int64_t elements, cons
       std::max(1, static_cast<int>(std::min<int64_t>(omp_get_max_threads(), items)));
   elements = (elements + 63) / 64 * 64;
   Tensor scratch(ctx, {threads, elements}, DTypeOf<A>::kValue, MemoryKind::kWorkspace);
+  if (ctx.device() == Device::kMeta) return;
   A* data = scratch.As<A>();
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
   for (int64_t item = 0; item < items; ++item) {
@@ -140,6 +143,7 @@ Tensor MakeBias(Context& ctx, ConstView table, const AttentionSpec& spec,
   if (table.data == nullptr) return {};
   Tensor bias(ctx, {spec.num_heads, static_cast<int64_t>(buckets.size())}, table.dtype,
               MemoryKind::kWorkspace);
+  if (ctx.device() == Device::kMeta) return bias;
   SpreadBias(table.As<A>(), buckets, spec.num_heads, bias.As<A>());
   return bias;
 }
@@ -256,9 +260,9 @@ void AttentionGrad(Context& ctx, ConstView dout, ConstView q, ConstView k, Const
     buckets = distances.Buckets(spec);
     by_segment.assign(spec.query_begin.size() * spec.num_heads * spec.num_buckets, 0.0);
   }
-  ZeroUncovered(spec.query_begin, spec.query_end, dq);
-  ZeroUncovered(spec.key_begin, spec.key_end, dk);
-  ZeroUncovered(spec.key_begin, spec.key_end, dv);
+  ZeroUncovered(ctx, spec.query_begin, spec.query_end, dq);
+  ZeroUncovered(ctx, spec.key_begin, spec.key_end, dk);
+  ZeroUncovered(ctx, spec.key_begin, spec.key_end, dv);
   VisitFloatType(q.dtype, [&](auto type) {
     using T = decltype(type);
     using A = Accumulator<T>;
@@ -272,6 +276,7 @@ void AttentionGrad(Context& ctx, ConstView dout, ConstView q, ConstView k, Const
                           .dk = dk.As<T>(),
                           .dv = dv.As<T>(),
                           .dbias = by_segment.empty() ? nullptr : by_segment.data()});
+    if (ctx.device() == Device::kMeta) return;
     if (!by_segment.empty()) AddBuckets(by_segment, spec, dbias_table.As<A>());
   });
 }

@@ -5,6 +5,8 @@
 
 namespace frond::cpu {
 
+// On Device::kMeta these take the memory that they take on the CPU, and compute nothing.
+
 void Attention(Context& ctx, ConstView q, ConstView k, ConstView v, ConstView bias_table,
                const AttentionSpec& spec, View out, View lse);
 void AttentionGrad(Context& ctx, ConstView dout, ConstView q, ConstView k, ConstView v,

@@ -44,8 +44,8 @@ struct ProductKeyHash {
 
 struct Product {
   dnnl::memory::desc a, b, c, scratch;
-  // Empty where the machine has no kernel for it.
-  std::optional<dnnl::matmul> primitive;
+  bool has_kernel = false;                // on this machine
+  std::optional<dnnl::matmul> primitive;  // where there is a kernel, and something to compute
 };
 
 dnnl::memory::data_type OneDnnType(DType dtype) {
@@ -75,8 +75,9 @@ class OneDnnState : public BackendState {
   dnnl::stream& stream() { return stream_; }
 
   // `right` replaces the plain layout of the right operand where it is not null.
-  const Product& Find(const ProductKey& key, const dnnl::memory::desc* right) {
-    return products_.FindOrMake(key, [&] { return Make(key, right); });
+  const Product& Find(Context& ctx, const ProductKey& key, const dnnl::memory::desc* right) {
+    return products_.FindOrMake(
+        key, [&] { return Make(key, right, /*to_run=*/ctx.device() != Device::kMeta); });
   }
 
   // Valid until the next call.
@@ -105,7 +106,8 @@ class OneDnnState : public BackendState {
  private:
   static constexpr size_t kMaxProducts = 1024;
 
-  Product Make(const ProductKey& key, const dnnl::memory::desc* right) const {
+  // Compiling a kernel costs far more than knowing its scratch memory.
+  Product Make(const ProductKey& key, const dnnl::memory::desc* right, bool to_run) const {
     Product product;
     product.a = LeftDesc(key);
     product.b = right != nullptr ? *right : PlainDesc(key.k, key.n, key.operand, key.trans_b);
@@ -113,7 +115,8 @@ class OneDnnState : public BackendState {
     const dnnl::matmul::primitive_desc plan = Plan(key, product.b);
     if (plan.get(/*allow_empty=*/true) == nullptr) return product;
     product.scratch = plan.scratchpad_desc();
-    product.primitive.emplace(plan);
+    product.has_kernel = true;
+    if (to_run) product.primitive.emplace(plan);
     return product;
   }
 
@@ -141,17 +144,18 @@ ProductKey MakeKey(ConstView a, Trans trans_a, Trans trans_b, Write mode, View c
 // Products without elements or without terms; false where there is work to do.
 bool HandleEmpty(Context& ctx, const ProductKey& key, View c) {
   if (key.m > 0 && key.n > 0 && key.k > 0) return false;
-  if (key.mode == Write::kAssign) Fill(ctx, 0.0, c);
+  if (key.mode == Write::kAssign && ctx.device() != Device::kMeta) Fill(ctx, 0.0, c);
   return true;
 }
 
 // Runs the product; false where the machine has no kernel for it.
 bool Execute(Context& ctx, const Product& product, const void* a, const void* b, void* c) {
-  if (!product.primitive.has_value()) return false;
+  if (!product.has_kernel) return false;
   auto& state = ctx.Backend<OneDnnState>();
   const dnnl::engine& engine = state.engine();
   const size_t scratch_bytes = product.scratch.get_size();
   void* scratch = scratch_bytes > 0 ? state.Scratch(ctx, scratch_bytes) : nullptr;
+  if (!product.primitive.has_value()) return true;
   product.primitive->execute(state.stream(),
                              {{DNNL_ARG_SRC, {product.a, engine, const_cast<void*>(a)}},
                               {DNNL_ARG_WEIGHTS, {product.b, engine, const_cast<void*>(b)}},
@@ -177,7 +181,7 @@ bool ExecuteParts(Context& ctx, const ProductKey& whole, ConstView a, ConstView 
       part.m = std::min(kPartRows, whole.m - row);
       part.k = rows_of_b ? std::min(terms, whole.k - term) : whole.k;
       if (term > 0) part.mode = Write::kAccumulate;
-      const Product& product = ctx.Backend<OneDnnState>().Find(part, nullptr);
+      const Product& product = ctx.Backend<OneDnnState>().Find(ctx, part, nullptr);
       const auto left = static_cast<size_t>(term * whole.left_stride + row) * DTypeSize(a.dtype);
       const auto right = static_cast<size_t>(term * whole.n) * DTypeSize(b.dtype);
       const View rows = Rows(c, row, row + part.m);
@@ -194,7 +198,7 @@ bool ExecuteParts(Context& ctx, const ProductKey& whole, ConstView a, ConstView 
 
 Tensor ToF32(Context& ctx, ConstView x) {
   Tensor wide(ctx, x.shape, DType::kF32, MemoryKind::kWorkspace);
-  Cast(ctx, x, wide);
+  if (ctx.device() != Device::kMeta) Cast(ctx, x, wide);
   return wide;
 }
 
@@ -208,7 +212,7 @@ void MultiplyInF32(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans 
   if (c.dtype == DType::kF32) return cpu::MatMul(ctx, wide_a, trans_a, wide_b, trans_b, mode, c);
   Tensor wide_c = ToF32(ctx, c);
   cpu::MatMul(ctx, wide_a, trans_a, wide_b, trans_b, mode, wide_c);
-  Cast(ctx, wide_c, c);
+  if (ctx.device() != Device::kMeta) Cast(ctx, wide_c, c);
 }
 
 // A pack is its oneDNN layout, padded to kPackHeader bytes, and then the weight in that layout.
@@ -230,7 +234,26 @@ void ReservePack(Context& ctx, size_t bytes, PackedWeight& packed) {
   }
 }
 
-dnnl::memory::desc PackLayout(const PackedWeight& packed) {
+// The layout that products prefer for a weight [out, in] in the use `trans`.
+dnnl::memory::desc ChooseLayout(Context& ctx, const Shape& weight, Trans trans, DType dtype) {
+  const bool forward = trans == Trans::kYes;
+  ProductKey key = {};
+  key.m = kPackRows;
+  key.n = weight.dim(forward ? 0 : 1);
+  key.k = weight.dim(forward ? 1 : 0);
+  key.left_stride = key.k;
+  key.operand = dtype;
+  key.result = dtype;
+  const dnnl::memory::desc any({key.k, key.n}, OneDnnType(dtype), dnnl::memory::format_tag::any);
+  const dnnl::matmul::primitive_desc plan = ctx.Backend<OneDnnState>().Plan(key, any);
+  return plan.get(/*allow_empty=*/true) != nullptr ? plan.weights_desc()
+                                                   : PlainDesc(key.k, key.n, dtype, trans);
+}
+
+dnnl::memory::desc PackLayout(Context& ctx, const PackedWeight& packed) {
+  if (ctx.device() == Device::kMeta) {
+    return ChooseLayout(ctx, packed.weight_shape_, packed.trans_, packed.dtype_);
+  }
   dnnl_memory_desc_t layout;
   std::memcpy(&layout, PackBytes(packed), sizeof(layout));
   return dnnl::memory::desc(layout);
@@ -242,7 +265,8 @@ Tensor Unpack(Context& ctx, const PackedWeight& packed) {
   const int64_t out = packed.weight_shape_.dim(0), in = packed.weight_shape_.dim(1);
   const bool forward = packed.trans_ == Trans::kYes;
   Tensor plain(ctx, packed.weight_shape_, packed.dtype_, MemoryKind::kWorkspace);
-  dnnl::memory source(PackLayout(packed), state.engine(), PackBytes(packed) + kPackHeader);
+  if (ctx.device() == Device::kMeta) return plain;
+  dnnl::memory source(PackLayout(ctx, packed), state.engine(), PackBytes(packed) + kPackHeader);
   dnnl::memory target(
       PlainDesc(forward ? in : out, forward ? out : in, packed.dtype_, packed.trans_),
       state.engine(), plain.view().data);
@@ -258,6 +282,7 @@ void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b
   const ProductKey key = MakeKey(a, trans_a, trans_b, mode, c);
   if (HandleEmpty(ctx, key, c)) return;
   if (a.dtype == DType::kF64) {
+    if (ctx.device() == Device::kMeta) return;
     const bool across_a = trans_a == Trans::kYes, across_b = trans_b == Trans::kYes;
     const StridedMatrix left = {a.As<double>(), across_a ? 1 : key.k, across_a ? key.m : 1};
     const StridedMatrix right = {b.As<double>(), across_b ? 1 : key.n, across_b ? key.k : 1};
@@ -266,7 +291,7 @@ void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b
   if (trans_a == Trans::kYes) {
     if (ExecuteParts(ctx, key, a, b, c)) return;
   } else {
-    const Product& product = ctx.Backend<OneDnnState>().Find(key, nullptr);
+    const Product& product = ctx.Backend<OneDnnState>().Find(ctx, key, nullptr);
     if (Execute(ctx, product, a.data, b.data, c.data)) return;
   }
   MultiplyInF32(ctx, a, trans_a, b, trans_b, {mode, c});
@@ -275,7 +300,7 @@ void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b
 void PackWeight(Context& ctx, ConstView weight, Trans trans, DType dtype, PackedWeight& packed) {
   if (weight.dtype != dtype) {
     Tensor rounded(ctx, weight.shape, dtype, MemoryKind::kWorkspace);
-    cpu::WriteMaster(ctx, weight, {rounded});
+    if (ctx.device() != Device::kMeta) cpu::WriteMaster(ctx, weight, {rounded});
     return cpu::PackWeight(ctx, rounded, trans, dtype, packed);
   }
   auto& state = ctx.Backend<OneDnnState>();
@@ -285,28 +310,18 @@ void PackWeight(Context& ctx, ConstView weight, Trans trans, DType dtype, Packed
   packed.is_plain_ = false;
   if (dtype == DType::kF64 || weight.num_elements() == 0) {
     ReservePack(ctx, weight.bytes(), packed);
-    if (weight.bytes() > 0) {
+    if (weight.bytes() > 0 && ctx.device() != Device::kMeta) {
       std::memcpy(PackBytes(packed) + kPackHeader, weight.data, weight.bytes());
     }
     return;
   }
-  const bool forward = trans == Trans::kYes;
-  const int64_t k = weight.dim(forward ? 1 : 0), n = weight.dim(forward ? 0 : 1);
-  ProductKey key = {};
-  key.m = kPackRows;
-  key.n = n;
-  key.k = k;
-  key.left_stride = k;
-  key.operand = dtype;
-  key.result = dtype;
-  const dnnl::memory::desc any({k, n}, OneDnnType(dtype), dnnl::memory::format_tag::any);
-  const dnnl::matmul::primitive_desc plan = state.Plan(key, any);
-  const dnnl::memory::desc layout = plan.get(/*allow_empty=*/true) != nullptr
-                                        ? plan.weights_desc()
-                                        : PlainDesc(k, n, dtype, trans);
+  const dnnl::memory::desc layout = ChooseLayout(ctx, weight.shape, trans, dtype);
   ReservePack(ctx, layout.get_size(), packed);
+  if (ctx.device() == Device::kMeta) return;
   std::memset(PackBytes(packed), 0, kPackHeader);
   std::memcpy(PackBytes(packed), &layout.data, sizeof(layout.data));
+  const bool forward = trans == Trans::kYes;
+  const int64_t k = weight.dim(forward ? 1 : 0), n = weight.dim(forward ? 0 : 1);
   dnnl::memory source(PlainDesc(k, n, weight.dtype, trans), state.engine(),
                       const_cast<void*>(weight.data));
   dnnl::memory target(layout, state.engine(), PackBytes(packed) + kPackHeader);
@@ -322,9 +337,10 @@ void MatMulPacked(Context& ctx, ConstView a, const PackedWeight& weight, Trans t
     const ConstView plain = {PackBytes(weight) + kPackHeader, weight.weight_shape_, DType::kF64};
     return cpu::MatMul(ctx, a, Trans::kNo, plain, trans, mode, c);
   }
-  key.right_layout = Hash64({PackBytes(weight), sizeof(dnnl_memory_desc_t)});
-  const dnnl::memory::desc layout = PackLayout(weight);
-  const Product& product = ctx.Backend<OneDnnState>().Find(key, &layout);
+  const dnnl::memory::desc layout = PackLayout(ctx, weight);
+  key.right_layout =
+      Hash64({reinterpret_cast<const char*>(&layout.data), sizeof(dnnl_memory_desc_t)});
+  const Product& product = ctx.Backend<OneDnnState>().Find(ctx, key, &layout);
   if (Execute(ctx, product, a.data, PackBytes(weight) + kPackHeader, c.data)) return;
   const Tensor plain = Unpack(ctx, weight);
   cpu::MatMul(ctx, a, Trans::kNo, plain, trans, mode, c);

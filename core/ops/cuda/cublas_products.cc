@@ -6,6 +6,7 @@
 #include "core/base/check.h"
 #include "core/base/hash.h"
 #include "core/ops/cuda/compare.h"
+#include "core/ops/cuda/workspace_sizes.h"
 #include "core/tensor/cuda/runtime.h"
 
 namespace frond::cuda {
@@ -13,14 +14,9 @@ namespace {
 
 constexpr size_t kMaxPlans = 4096;
 constexpr size_t kMaxChoices = 4096;
-// Per multiprocessor: 66 MiB on an H100, for which NVIDIA advises 32 or more.
-constexpr int64_t kWorkspaceBytes = int64_t{512} << 10;
 // How many algorithms are tried, and how often each one runs behind its first time.
 constexpr int kMaxCandidates = 4;
 constexpr int kTimedRuns = 2;
-// Products whose results would take more than this as scratch memory take the first proposal: what
-// they gain is not worth a gigabyte.
-constexpr int64_t kMaxScratchBytes = int64_t{512} << 20;
 
 void CheckBlas(cublasStatus_t status, const char* call) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
@@ -160,7 +156,7 @@ int CublasProducts::Measure(Context& ctx, const ProductKey& key, const ProductOp
   const bool adds = key.mode == Write::kAccumulate;
   // A result that is only assigned is first made in its own place; one that is added to must not
   // be.
-  if (key.result_bytes() * (adds ? 2 : 1) > kMaxScratchBytes) return 0;
+  if (key.result_bytes() * (adds ? 2 : 1) > kMaxMeasuringBytes) return 0;
   const Shape shape = {key.m * key.n};
   Tensor first, other(ctx, shape, key.result, MemoryKind::kWorkspace);
   if (adds) first = Tensor(ctx, shape, key.result, MemoryKind::kWorkspace);
@@ -189,7 +185,7 @@ int CublasProducts::Measure(Context& ctx, const ProductKey& key, const ProductOp
 CublasProducts::Plan CublasProducts::MakePlan(Context& ctx, const ProductKey& key,
                                               const ProductOperands& operands) {
   if (workspace_.empty()) {
-    const int64_t bytes = kWorkspaceBytes * LimitsOf(ctx).num_multiprocessors;
+    const int64_t bytes = kCublasBytesPerMultiprocessor * LimitsOf(ctx).num_multiprocessors;
     workspace_ = Tensor(ctx, {bytes / 4}, DType::kI32, MemoryKind::kWorkspace);
   }
   const ColumnMajorProduct product = ToColumnMajor(key);

@@ -11,9 +11,6 @@
 namespace frond {
 namespace {
 
-// Sizes are multiples of this: the unit of cudaMallocAsync's own pools.
-constexpr size_t kUnit = 512;
-
 // Pinned host memory through which small host arrays travel: a copy from pageable memory would wait
 // for the stream. Two halves; a half is used again when the copies from it are done.
 class Staging {
@@ -75,7 +72,7 @@ class CudaAllocator : public Allocator {
   const cuda::DeviceLimits& limits() const { return limits_; }
 
   void* Allocate(size_t bytes, MemoryKind kind) override {
-    const size_t block = (bytes + kUnit) / kUnit * kUnit;  // never 0
+    const size_t block = BlockBytes(Device::kCuda, bytes);
     const std::lock_guard<std::mutex> lock(mutex_);
     void* pointer = nullptr;
     const cudaError_t result = cudaMallocAsync(&pointer, block, stream_);
