@@ -27,16 +27,13 @@
 #include "dist/collective_watchdog.h"
 #include "dist/rank_board.h"
 #include "dist/reduce_kernels.h"
+#include "dist/reduction_scratch.h"
 #include "dist/staged_communicator.h"
 #include "dist/world.h"
 
 namespace frond {
 namespace {
 
-// Elements of a reduction on their way at once: bounds the scratch memory.
-constexpr int64_t kReduceElements = int64_t{1} << 20;
-// Operands up to so many bytes from all ranks together ride with the call: latency rules.
-constexpr int64_t kSmallBytes = int64_t{1} << 15;
 // Bytes of one message: MPI counts are 32-bit.
 constexpr int64_t kMessageBytes = int64_t{1} << 28;
 
@@ -123,7 +120,7 @@ class MpiCommunicator : public Communicator {
     return call;
   }
 
-  int64_t RidingBytes() const { return kSmallBytes / size_ / 8 * 8; }  // aligned for any dtype
+  int64_t RidingBytes() const { return frond::RidingBytes(size_); }
   void Meet(const CollectiveCall& call, absl::string_view payload);
   void CompareCalls();
   // What rank r called in the present collective, and what rode with it.
@@ -400,9 +397,7 @@ Pending MpiCommunicator::AllReduce(Context& ctx, View inout, Reduce op) {
     return Done();
   }
   const Meeting meeting(*this, call);
-  // Slices differ by one element at most.
-  const int64_t slice = (std::min(n, kReduceElements) + size_ - 1) / size_;
-  Tensor scratch(ctx, {slice * (size_ - 1)}, inout.dtype, MemoryKind::kWorkspace);
+  Tensor scratch = AllReduceScratch(ctx, inout, size_);
   for (int64_t first = 0; first < n; first += kReduceElements) {
     AllReducePart(inout, first, std::min(kReduceElements, n - first), op,
                   static_cast<char*>(scratch.view().data));
@@ -418,7 +413,7 @@ Pending MpiCommunicator::ReduceScatter(Context& ctx, ConstView in, View out, Red
   const int64_t width = static_cast<int64_t>(DTypeSize(in.dtype));
   const int64_t step = std::min(n, kReduceElements);
   const char* base = static_cast<const char*>(in.data);
-  Tensor scratch(ctx, {step * (size_ - 1)}, in.dtype, MemoryKind::kWorkspace);
+  Tensor scratch = ReduceScatterScratch(ctx, out, size_);
   char* received = static_cast<char*>(scratch.view().data);
   std::vector<const void*> sources(static_cast<size_t>(size_));
   for (int64_t first = 0; first < n; first += step) {

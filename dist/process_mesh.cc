@@ -1,6 +1,7 @@
 #include "dist/process_mesh.h"
 
 #include "absl/strings/str_cat.h"
+#include "core/base/check.h"
 
 namespace frond {
 
@@ -30,6 +31,12 @@ absl::StatusOr<std::unique_ptr<ProcessMesh>> ProcessMesh::Create(Communicator& w
   std::unique_ptr<Communicator> tensor_axis = world.Split(data_index, tensor_index);
   return std::unique_ptr<ProcessMesh>(
       new ProcessMesh(world, std::move(data_axis), std::move(tensor_axis)));
+}
+
+ProcessMesh ProcessMesh::OfAxes(Communicator& world, std::unique_ptr<Communicator> data,
+                                std::unique_ptr<Communicator> tensor) {
+  CHECK_EQ(data->size() * tensor->size(), world.size());
+  return ProcessMesh(world, std::move(data), std::move(tensor));
 }
 
 }  // namespace frond

@@ -16,6 +16,11 @@ class ProcessMesh {
   static absl::StatusOr<std::unique_ptr<ProcessMesh>> Create(Communicator& world, int data,
                                                              int tensor);
 
+  // A mesh of groups that are there already: the axes of this rank, whose sizes multiply to the
+  // world's. `world` outlives the mesh.
+  static ProcessMesh OfAxes(Communicator& world, std::unique_ptr<Communicator> data,
+                            std::unique_ptr<Communicator> tensor);
+
   Communicator& world() { return *world_; }
   // Ranks that hold the same parameters and see different examples.
   Communicator& data() { return *data_; }
