@@ -135,9 +135,12 @@ void Trainer::UpdateParameters(double gradient_norm) {
       .step = state_.step,
       .learning_rate = LearningRate(schedule_, state_.step),
       .gradient_scale = ClipScale(gradient_norm, config_.optimizer().clip_global_norm())};
+  std::vector<ParamUpdate> updates;
   for (const auto& param : model_->params().params()) {
-    optimizer_->Update(ctx_, *param, grads_->Grad(*param), info);
+    updates.push_back(
+        {.param = param.get(), .master = param->master(), .grad = grads_->Grad(*param)});
   }
+  optimizer_->Update(ctx_, updates, info);
 }
 
 void Trainer::CountStep(const StepPlan& plan, const std::vector<double>& sums,

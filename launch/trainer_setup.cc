@@ -84,7 +84,9 @@ absl::Status Trainer::SetUpModel() {
   ASSIGN_OR_RETURN(schedule_, BuildSchedule(config_.schedule(), config_.steps()));
   ASSIGN_OR_RETURN(model_, BuildModel(ctx_, config_.model(), t5, config_.seed()));
   ASSIGN_OR_RETURN(optimizer_, BuildOptimizer(config_.optimizer()));
-  optimizer_->Register(ctx_, model_->params());
+  Ownership ownership;
+  ownership.tensor = &mesh_->tensor();
+  optimizer_->Register(ctx_, model_->params(), std::move(ownership));
   if (config_.optimizer().update_in_backward()) {
     in_backward_ = std::make_unique<UpdateInBackward>(model_->params(), *optimizer_, mesh_->data());
   } else {

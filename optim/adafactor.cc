@@ -5,8 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
-#include "core/ops/adafactor.h"
 #include "core/ops/elementwise.h"
+#include "optim/group_sums.h"
 
 namespace frond {
 namespace {
@@ -64,30 +64,41 @@ bool Adafactor::IsFactored(const Shape& shape) const {
          std::min(shape.dim(0), shape.dim(1)) >= options_.min_dim_size_to_factor;
 }
 
-void Adafactor::Register(Context& ctx, const ParamStore& store) {
-  CHECK(states_.empty()) << "registered twice";
-  for (const auto& param : store.params()) {
-    const Shape& shape = param->spec.shape;
-    State state;
-    state.name = param->name;
-    if (IsFactored(shape)) {
-      state.row = Zeros(ctx, {shape.dim(0)}, store.master_dtype());
-      state.col = Zeros(ctx, {shape.dim(1)}, store.master_dtype());
-    } else {
-      state.full = Zeros(ctx, shape, store.master_dtype());
-    }
-    states_.push_back(std::move(state));
+void Adafactor::AddState(Context& ctx, const Param& param, const Owned& owned, DType dtype) {
+  State state = {.name = param.name,
+                 .slice = owned.slice,
+                 .is_factored = IsFactored(param.spec.shape),
+                 .row = {},
+                 .col = {},
+                 .full = {}};
+  if (state.is_factored) {
+    state.row = Zeros(ctx, {owned.slice.rows}, dtype);
+    state.col = Zeros(ctx, {owned.slice.cols}, dtype);
+  } else {
+    state.full = Zeros(ctx, OwnedShape(param.spec.shape, owned.slice), dtype);
   }
+  states_.push_back(std::move(state));
 }
 
 std::vector<OptimizerSlot> Adafactor::Slots() {
   std::vector<OptimizerSlot> slots;
   for (State& state : states_) {
-    if (state.full.empty()) {
-      slots.push_back({absl::StrCat("adafactor/v_row/", state.name), state.row});
-      slots.push_back({absl::StrCat("adafactor/v_col/", state.name), state.col});
+    const ParamSlice& slice = state.slice;
+    if (state.is_factored) {
+      const ParamSlice rows = {.whole_rows = slice.whole_rows,
+                               .whole_cols = 1,
+                               .first_row = slice.first_row,
+                               .rows = slice.rows,
+                               .cols = 1};
+      const ParamSlice cols = {.whole_rows = slice.whole_cols,
+                               .whole_cols = 1,
+                               .first_row = slice.first_col,
+                               .rows = slice.cols,
+                               .cols = 1};
+      slots.push_back({absl::StrCat("adafactor/v_row/", state.name), state.row, rows});
+      slots.push_back({absl::StrCat("adafactor/v_col/", state.name), state.col, cols});
     } else {
-      slots.push_back({absl::StrCat("adafactor/v/", state.name), state.full});
+      slots.push_back({absl::StrCat("adafactor/v/", state.name), state.full, slice});
     }
   }
   return slots;
@@ -99,24 +110,117 @@ double Adafactor::Decay(int64_t step) const {
   return 1.0 - std::pow(static_cast<double>(t), -options_.decay_exponent);
 }
 
-void Adafactor::Update(Context& ctx, Param& param, ConstView grad, const StepInfo& info) {
-  CHECK_LT(static_cast<size_t>(param.index), states_.size()) << param.name << " is not registered";
-  State& state = states_[static_cast<size_t>(param.index)];
-  CHECK_EQ(state.name, param.name);
-  CHECK_EQ(grad.shape, param.value.shape()) << param.name;
-  const AdafactorStep step = {.decay = Decay(info.step),
-                              .gradient_scale = info.gradient_scale,
-                              .epsilon = options_.epsilon_squared_gradient,
-                              .learning_rate = info.learning_rate,
-                              .clipping_threshold = options_.clipping_threshold,
-                              .multiply_by_parameter_scale = options_.multiply_by_parameter_scale,
-                              .epsilon_parameter = options_.epsilon_parameter,
-                              .keep = 1.0 - options_.weight_decay_rate,
-                              .rounding_key = param.RoundingKey(ctx.rng)};
-  if (state.full.empty()) {
-    AdafactorUpdateFactored(ctx, grad, step, state.row, state.col, param.master());
-  } else {
-    AdafactorUpdateUnfactored(ctx, grad, step, state.full, param.master());
+AdafactorStep Adafactor::StepOf(const Context& ctx, const Param& param,
+                                const StepInfo& info) const {
+  const ParamSlice& slice = OwnedOf(param).slice;
+  return {.decay = Decay(info.step),
+          .gradient_scale = info.gradient_scale,
+          .epsilon = options_.epsilon_squared_gradient,
+          .learning_rate = info.learning_rate,
+          .clipping_threshold = options_.clipping_threshold,
+          .multiply_by_parameter_scale = options_.multiply_by_parameter_scale,
+          .epsilon_parameter = options_.epsilon_parameter,
+          .keep = 1.0 - options_.weight_decay_rate,
+          .whole_rows = slice.whole_rows,
+          .whole_cols = slice.whole_cols,
+          .rounding_key = param.RoundingKey(ctx.rng),
+          .numbers = NumbersOf(slice)};
+}
+
+// One update of a group: each phase for every parameter, then the sums over ranks.
+class Adafactor::GroupUpdate {
+ public:
+  GroupUpdate(Adafactor& adafactor, Context& ctx, std::span<const ParamUpdate> group,
+              const StepInfo& info)
+      : first_sums_(Sums(adafactor)), moment_sums_(Sums(adafactor)), squares_(Sums(adafactor)) {
+    for (const ParamUpdate& update : group) {
+      State& state = adafactor.states_[static_cast<size_t>(update.param->index)];
+      Add(update, adafactor.OwnedOf(*update.param), state, adafactor.ownership().data != nullptr);
+      parts_.back().step = adafactor.StepOf(ctx, *update.param, info);
+    }
+    for (GroupSums* sums : {&first_sums_, &moment_sums_, &squares_}) sums->Allocate(ctx);
+  }
+
+  void Run(Context& ctx) {
+    for (Part& part : parts_) {
+      if (part.state->is_factored) AdafactorSquareSums(ctx, part.update.grad, FirstSums(part));
+    }
+    first_sums_.SumOverRanks(ctx);
+    for (Part& part : parts_) {
+      if (!part.state->is_factored) continue;
+      AdafactorMoments(ctx, FirstSums(part), part.step, Moments(part));
+    }
+    moment_sums_.SumOverRanks(ctx);
+    for (Part& part : parts_) SumSquares(ctx, part);
+    squares_.SumOverRanks(ctx);
+    for (Part& part : parts_) Apply(ctx, part);
+  }
+
+ private:
+  struct Part {
+    ParamUpdate update;
+    State* state;
+    AdafactorStep step;
+    int rows = 0, cols = 0, moment = 0, squares = 0;  // in the sums of the group
+  };
+
+  static GroupSums Sums(const Adafactor& adafactor) {
+    return {adafactor.ownership().tensor, adafactor.ownership().data};
+  }
+
+  void Add(const ParamUpdate& update, const Owned& owned, State& state, bool shares_rows) {
+    Part part = {.update = update, .state = &state, .step = {}};
+    // A sum goes over the axes that split the dim it runs along.
+    const GroupSums::Axes along_rows = {.tensor = owned.tensor_dim == 0, .data = shares_rows};
+    const GroupSums::Axes along_cols = {.tensor = owned.tensor_dim == 1, .data = false};
+    const GroupSums::Axes along_both = {.tensor = owned.tensor_dim >= 0, .data = shares_rows};
+    if (state.is_factored) {
+      part.rows = first_sums_.Add(owned.slice.rows, along_cols);
+      part.cols = first_sums_.Add(owned.slice.cols, along_rows);
+      part.moment = moment_sums_.Add(1, along_rows);
+    }
+    part.squares = squares_.Add(2, along_both);
+    parts_.push_back(part);
+  }
+
+  FactoredSums FirstSums(const Part& part) {
+    return {.rows = first_sums_.At(part.rows), .cols = first_sums_.At(part.cols)};
+  }
+  FactoredMoments Moments(const Part& part) {
+    return {.row = part.state->row, .col = part.state->col, .sum = moment_sums_.At(part.moment)};
+  }
+  void SumSquares(Context& ctx, const Part& part) {
+    const ParamUpdate& update = part.update;
+    const View squares = squares_.At(part.squares);
+    if (part.state->is_factored) {
+      AdafactorFactoredSquares(ctx, update.grad, part.step, Moments(part), update.master, squares);
+    } else {
+      AdafactorUnfactoredSquares(ctx, update.grad, part.step, part.state->full, update.master,
+                                 squares);
+    }
+  }
+  void Apply(Context& ctx, const Part& part) {
+    const ParamUpdate& update = part.update;
+    const View squares = squares_.At(part.squares);
+    if (part.state->is_factored) {
+      AdafactorApplyFactored(ctx, update.grad, part.step, Moments(part), squares, update.master);
+    } else {
+      AdafactorApplyUnfactored(ctx, update.grad, part.step, part.state->full, squares,
+                               update.master);
+    }
+  }
+
+  GroupSums first_sums_, moment_sums_, squares_;
+  std::vector<Part> parts_;
+};
+
+void Adafactor::UpdateGroup(Context& ctx, std::span<const ParamUpdate> group,
+                            const StepInfo& info) {
+  // Without ranks to wait for, a parameter's passes follow each other while it is in the caches.
+  const bool is_alone = ownership().tensor == nullptr && ownership().data == nullptr;
+  const size_t at_once = is_alone ? 1 : group.size();
+  for (size_t i = 0; i < group.size(); i += at_once) {
+    GroupUpdate(*this, ctx, group.subspan(i, at_once), info).Run(ctx);
   }
 }
 

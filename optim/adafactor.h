@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "core/ops/adafactor.h"
 #include "optim/optimizer.h"
 
 namespace frond {
@@ -27,15 +28,14 @@ absl::Status CheckAdafactorOptions(const AdafactorOptions& options);
 //   v_row = decay v_row + (1 - decay) mean_in(g^2 + epsilon_squared_gradient), v_col likewise
 //   u = g / sqrt(v_row v_col / mean(v_row));  u /= max(1, RMS(u) / clipping_threshold)
 //   p = (1 - weight_decay_rate) p - learning_rate max(RMS(p), epsilon_parameter) u
-// Other parameters (vectors and tables with a small dim) keep v = decay v + ... in full. Parameters
-// have at most two dims. State is f32 (f64 for f64 masters): slots adafactor/v_row/<name> [out] and
+// Other parameters (vectors and tables with a small dim) keep v = decay v + ... in full. Means, RMS
+// and dims are the whole parameter's, whatever of it a rank owns. Parameters have at most two dims.
+// State is f32 (f64 for f64 masters): slots adafactor/v_row/<name> [out] and
 // adafactor/v_col/<name> [in], or adafactor/v/<name> in the parameter's shape.
 class Adafactor : public Optimizer {
  public:
   explicit Adafactor(const AdafactorOptions& options) : options_(options) {}
 
-  void Register(Context& ctx, const ParamStore& store) override;
-  void Update(Context& ctx, Param& param, ConstView grad, const StepInfo& info) override;
   std::vector<OptimizerSlot> Slots() override;
   // The decay has no value before step_offset.
   absl::Status CheckFirstStep(int64_t step) const override;
@@ -43,12 +43,18 @@ class Adafactor : public Optimizer {
  private:
   struct State {
     std::string name;
-    Tensor row, col;  // factored
+    ParamSlice slice;  // of the parameter
+    bool is_factored;
+    Tensor row, col;  // if so
     Tensor full;      // or not
   };
+  class GroupUpdate;
 
+  void AddState(Context& ctx, const Param& param, const Owned& owned, DType dtype) override;
+  void UpdateGroup(Context& ctx, std::span<const ParamUpdate> group, const StepInfo& info) override;
   bool IsFactored(const Shape& shape) const;
   double Decay(int64_t step) const;
+  AdafactorStep StepOf(const Context& ctx, const Param& param, const StepInfo& info) const;
 
   AdafactorOptions options_;
   std::vector<State> states_;  // by parameter index

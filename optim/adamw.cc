@@ -27,36 +27,29 @@ absl::Status CheckAdamWOptions(const AdamWOptions& options) {
   return absl::OkStatus();
 }
 
-void AdamW::Register(Context& ctx, const ParamStore& store) {
-  CHECK(states_.empty()) << "registered twice";
-  for (const auto& param : store.params()) {
-    const Shape& shape = param->shape;
-    State state;
-    state.name = param->name;
-    state.m = Tensor(ctx, shape, store.master_dtype(), MemoryKind::kOptimizer);
-    state.v = Tensor(ctx, shape, store.master_dtype(), MemoryKind::kOptimizer);
-    Fill(ctx, 0, state.m);
-    Fill(ctx, 0, state.v);
-    states_.push_back(std::move(state));
-  }
+void AdamW::AddState(Context& ctx, const Param& param, const Owned& owned, DType dtype) {
+  const Shape shape = OwnedShape(param.spec.shape, owned.slice);
+  State state = {.name = param.name,
+                 .slice = owned.slice,
+                 .m = Tensor(ctx, shape, dtype, MemoryKind::kOptimizer),
+                 .v = Tensor(ctx, shape, dtype, MemoryKind::kOptimizer)};
+  Fill(ctx, 0, state.m);
+  Fill(ctx, 0, state.v);
+  states_.push_back(std::move(state));
 }
 
 std::vector<OptimizerSlot> AdamW::Slots() {
   std::vector<OptimizerSlot> slots;
   for (State& state : states_) {
-    slots.push_back({absl::StrCat("adamw/m/", state.name), state.m});
-    slots.push_back({absl::StrCat("adamw/v/", state.name), state.v});
+    slots.push_back({absl::StrCat("adamw/m/", state.name), state.m, state.slice});
+    slots.push_back({absl::StrCat("adamw/v/", state.name), state.v, state.slice});
   }
   return slots;
 }
 
-void AdamW::Update(Context& ctx, Param& param, ConstView grad, const StepInfo& info) {
-  CHECK_LT(static_cast<size_t>(param.index), states_.size()) << param.name << " is not registered";
-  State& state = states_[static_cast<size_t>(param.index)];
-  CHECK_EQ(state.name, param.name);
-  CHECK_EQ(grad.shape, param.value.shape()) << param.name;
+void AdamW::UpdateGroup(Context& ctx, std::span<const ParamUpdate> group, const StepInfo& info) {
   const double t = static_cast<double>(info.step + 1);
-  const AdamWStep step{
+  AdamWStep step{
       .beta1 = options_.beta1,
       .beta2 = options_.beta2,
       .gradient_scale = info.gradient_scale,
@@ -64,9 +57,13 @@ void AdamW::Update(Context& ctx, Param& param, ConstView grad, const StepInfo& i
       .root_unbias = 1.0 / std::sqrt(1.0 - std::pow(options_.beta2, t)),
       .epsilon = options_.epsilon,
       .keep = 1.0 - info.learning_rate * options_.weight_decay,
-      .rounding_key = param.RoundingKey(ctx.rng),
   };
-  AdamWUpdate(ctx, grad, step, state.m, state.v, param.master());
+  for (const ParamUpdate& update : group) {
+    State& state = states_[static_cast<size_t>(update.param->index)];
+    step.rounding_key = update.param->RoundingKey(ctx.rng);
+    step.numbers = NumbersOf(state.slice);
+    AdamWUpdate(ctx, update.grad, step, state.m, state.v, update.master);
+  }
 }
 
 }  // namespace frond

@@ -26,15 +26,17 @@ class AdamW : public Optimizer {
  public:
   explicit AdamW(const AdamWOptions& options) : options_(options) {}
 
-  void Register(Context& ctx, const ParamStore& store) override;
-  void Update(Context& ctx, Param& param, ConstView grad, const StepInfo& info) override;
   std::vector<OptimizerSlot> Slots() override;
 
  private:
   struct State {
     std::string name;
+    ParamSlice slice;
     Tensor m, v;
   };
+
+  void AddState(Context& ctx, const Param& param, const Owned& owned, DType dtype) override;
+  void UpdateGroup(Context& ctx, std::span<const ParamUpdate> group, const StepInfo& info) override;
 
   AdamWOptions options_;
   std::vector<State> states_;  // by parameter index

@@ -16,10 +16,11 @@ struct AdamWStep {
   double keep = 1;  // 1 - learning rate * weight decay
   // Names parameter and step where a bf16 master is rounded stochastically.
   uint64_t rounding_key = 0;
+  ElementNumbers numbers;  // of the elements, where they are a part of the parameter
 };
 
-// Updates the moments m and v, f32 (f64), and the master, in any format, from the gradient; all
-// have its shape.
+// Updates the moments m and v, f32 (f64), and the master, in any format, from the gradient: all of
+// a parameter or a part of it, in any shape of as many elements.
 void AdamWUpdate(Context& ctx, ConstView grad, const AdamWStep& step, View m, View v,
                  const MasterView& master);
 

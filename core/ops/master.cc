@@ -40,13 +40,14 @@ void WriteMaster(Context& ctx, ConstView x, const MasterView& master) {
   Dispatch<cpu::WriteMaster, cuda::WriteMaster>(ctx, x, master);
 }
 
-void CastStochastic(Context& ctx, ConstView x, uint64_t key, int64_t first, View y) {
+void CastStochastic(Context& ctx, ConstView x, uint64_t key, const ElementNumbers& numbers,
+                    View y) {
   CHECK_EQ(x.num_elements(), y.num_elements());
   CHECK(x.dtype == DType::kF32 && y.dtype == DType::kBF16)
       << DTypeName(x.dtype) << " to " << DTypeName(y.dtype);
-  CHECK_GE(first, 0);
+  CHECK_GE(numbers.first, 0);
   const ProfileScope scope(ctx.profiler(), "elementwise");
-  Dispatch<cpu::CastStochastic, cuda::CastStochastic>(ctx, x, key, first, y);
+  Dispatch<cpu::CastStochastic, cuda::CastStochastic>(ctx, x, key, numbers, y);
 }
 
 }  // namespace frond

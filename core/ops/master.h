@@ -24,6 +24,17 @@ struct MasterView {
   DType exact_dtype() const { return is_split() ? DType::kF32 : value.dtype; }
 };
 
+// The numbers that a part's elements have in the whole weight: element i is number
+// first + i / cols * whole_cols + i % cols. The default is a part that lies contiguous in the
+// whole.
+struct ElementNumbers {
+  int64_t first = 0;
+  int64_t cols = 1;        // of a row of the part,
+  int64_t whole_cols = 1;  // and of the whole weight
+
+  bool AreContiguous() const { return cols == whole_cols; }
+};
+
 // Elements [first, first + count) in one dim.
 MasterView Slice(const MasterView& master, int64_t first, int64_t count);
 
@@ -34,9 +45,9 @@ void ReadMaster(Context& ctx, const MasterView& master, View x);
 // with halves away from zero, as the high half of a split weight is.
 void WriteMaster(Context& ctx, ConstView x, const MasterView& master);
 
-// y bf16 = x f32, rounded up or down at random so that the expectation of y is x. Element i draws
-// the bits that `key` has for element `first` + i: a pure function of these, the same on every
-// device. Infinities and NaN stay what they are.
-void CastStochastic(Context& ctx, ConstView x, uint64_t key, int64_t first, View y);
+// y bf16 = x f32, rounded up or down at random so that the expectation of y is x. An element
+// draws the bits that `key` has for its number: a pure function of these, the same on every device.
+// Infinities and NaN stay what they are.
+void CastStochastic(Context& ctx, ConstView x, uint64_t key, const ElementNumbers& numbers, View y);
 
 }  // namespace frond

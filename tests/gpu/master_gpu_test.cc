@@ -39,7 +39,15 @@ std::vector<std::string> Results(Context& ctx, const std::vector<float>& x, int6
   ReadMaster(ctx, {part(high)}, part(back));
   keep(back);
   for (const int64_t first : {int64_t{0}, int64_t{4}, int64_t{13}}) {
-    CastStochastic(ctx, part(source), 99, first, part(high));
+    CastStochastic(ctx, part(source), 99, {.first = first}, part(high));
+    keep(high);
+  }
+  // Parts of a weight with more columns: rows that can be moved in fours, and others.
+  for (const ElementNumbers& numbers : {ElementNumbers{.first = 20, .cols = 8, .whole_cols = 24},
+                                        ElementNumbers{.first = 21, .cols = 8, .whole_cols = 24},
+                                        ElementNumbers{.first = 20, .cols = 3, .whole_cols = 24},
+                                        ElementNumbers{.first = 4, .cols = 8, .whole_cols = 21}}) {
+    CastStochastic(ctx, part(source), 99, numbers, part(high));
     keep(high);
   }
   return results;

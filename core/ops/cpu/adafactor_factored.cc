@@ -149,23 +149,21 @@ void ApplyRow(const RowUpdate<double>& row, int64_t n, double* p) { ApplyRowLoop
 }  // namespace
 
 template <class T>
-RowColSums SquareSums(const T* g, int64_t rows, int64_t cols) {
+void SquareSums(const T* g, int64_t rows, int64_t cols, double* row_sums, double* col_sums) {
   const Chunks chunks(rows, cols);
-  RowColSums sums;
-  sums.rows.assign(static_cast<size_t>(rows), 0.0);
-  sums.cols.assign(static_cast<size_t>(cols), 0.0);
+  std::fill_n(row_sums, rows, 0.0);
+  std::fill_n(col_sums, cols, 0.0);
   std::vector<double> parts(static_cast<size_t>(chunks.count * cols), 0.0);
 #pragma omp parallel for schedule(dynamic) if (chunks.parallel)
   for (int64_t c = 0; c < chunks.count; ++c) {
-    SquareRows(g, chunks.begin(c), chunks.end(c), cols, sums.rows.data(),
+    SquareRows(g, chunks.begin(c), chunks.end(c), cols, row_sums,
                &parts[static_cast<size_t>(c * cols)]);
   }
   for (int64_t c = 0; c < chunks.count; ++c) {
     for (int64_t j = 0; j < cols; ++j) {
-      sums.cols[static_cast<size_t>(j)] += parts[static_cast<size_t>(c * cols + j)];
+      col_sums[j] += parts[static_cast<size_t>(c * cols + j)];
     }
   }
-  return sums;
 }
 
 template <class T>
@@ -209,8 +207,8 @@ void ApplyFactored(const T* g, const std::vector<T>& row_scale, const std::vecto
   }
 }
 
-template RowColSums SquareSums(const float*, int64_t, int64_t);
-template RowColSums SquareSums(const double*, int64_t, int64_t);
+template void SquareSums(const float*, int64_t, int64_t, double*, double*);
+template void SquareSums(const double*, int64_t, int64_t, double*, double*);
 template UpdateSums FactoredUpdateSums(const float*, const MasterAccess<float>&,
                                        const std::vector<float>&, const std::vector<float>&);
 template UpdateSums FactoredUpdateSums(const double*, const MasterAccess<double>&,

@@ -12,14 +12,9 @@
 
 namespace frond::cpu {
 
-struct RowColSums {
-  std::vector<double> rows;  // sum_j g_ij^2
-  std::vector<double> cols;  // sum_i g_ij^2
-};
-
-// Reads g once.
+// row_sums_i = sum_j g_ij^2 and col_sums_j = sum_i g_ij^2. Reads g once.
 template <class T>
-RowColSums SquareSums(const T* g, int64_t rows, int64_t cols);
+void SquareSums(const T* g, int64_t rows, int64_t cols, double* row_sums, double* col_sums);
 
 // The update is row_factor_i g_ij col_factor_j. Reads g and p once.
 template <class T>

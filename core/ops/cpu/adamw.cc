@@ -41,10 +41,10 @@ void AdamWUpdate(Context&, ConstView grad, const AdamWStep& step, View m, View v
   const int64_t n = grad.num_elements();
   if (grad.dtype == DType::kF64) {
     return Update(grad.As<double>(), n, step, m.As<double>(), v.As<double>(),
-                  MasterAccess<double>(master, step.rounding_key));
+                  MasterAccess<double>(master, step.rounding_key, step.numbers));
   }
   Update(grad.As<float>(), n, step, m.As<float>(), v.As<float>(),
-         MasterAccess<float>(master, step.rounding_key));
+         MasterAccess<float>(master, step.rounding_key, step.numbers));
 }
 
 }  // namespace frond::cpu

@@ -40,11 +40,11 @@ void WriteMaster(Context& ctx, ConstView x, const MasterView& master) {
   });
 }
 
-void CastStochastic(Context&, ConstView x, uint64_t key, int64_t first, View y) {
+void CastStochastic(Context&, ConstView x, uint64_t key, const ElementNumbers& numbers, View y) {
   const auto* source = x.As<float>();
   auto* target = y.As<BFloat16>();
   ForBlocks(x.num_elements(), [&](int64_t begin, int64_t count) {
-    StochasticRun(source + begin, key, first + begin, count, target + begin);
+    StochasticPart(source + begin, key, numbers, begin, count, target + begin);
   });
 }
 

@@ -7,6 +7,6 @@ namespace frond::cpu {
 
 void ReadMaster(Context& ctx, const MasterView& master, View x);
 void WriteMaster(Context& ctx, ConstView x, const MasterView& master);
-void CastStochastic(Context& ctx, ConstView x, uint64_t key, int64_t first, View y);
+void CastStochastic(Context& ctx, ConstView x, uint64_t key, const ElementNumbers& numbers, View y);
 
 }  // namespace frond::cpu

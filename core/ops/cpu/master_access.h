@@ -16,8 +16,9 @@ inline constexpr int64_t kMasterRun = 4096;
 template <class T>
 class MasterAccess {
  public:
-  // `rounding_key` is for bf16 alone, see CastStochastic.
-  MasterAccess(const MasterView& master, uint64_t rounding_key) : key_(rounding_key) {
+  // `rounding_key` and `numbers` are for bf16 alone, see CastStochastic.
+  MasterAccess(const MasterView& master, uint64_t rounding_key, const ElementNumbers& numbers)
+      : key_(rounding_key), numbers_(numbers) {
     if (master.value.dtype == DTypeOf<T>::kValue) {
       whole_ = master.value.As<T>();
     } else {
@@ -46,7 +47,7 @@ class MasterAccess {
       if (low_ != nullptr) {
         SplitRun(run, n, half_ + first, low_ + first);
       } else {
-        StochasticRun(run, key_, first, n, half_ + first);
+        StochasticPart(run, key_, numbers_, first, n, half_ + first);
       }
     }
   }
@@ -56,6 +57,7 @@ class MasterAccess {
   BFloat16* half_ = nullptr;
   int16_t* low_ = nullptr;
   uint64_t key_;
+  ElementNumbers numbers_;
 };
 
 }  // namespace frond::cpu

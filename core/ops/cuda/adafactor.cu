@@ -1,6 +1,6 @@
-// The matrices' update: sums of squared gradients by row and column, the moments and their factors,
-// sums of the update's and the parameter's squares, the update. Three passes over the matrix, all
-// in the same tiles; what stands between them is small.
+// The matrices' update: sums of squared gradients by row and column, the moments, sums of the
+// update's and the parameter's squares, the update. Three passes over the matrix, all in the same
+// tiles; what stands between them is small.
 #include "core/ops/cuda/adafactor.h"
 #include "core/ops/cuda/adafactor_plan.h"
 #include "core/ops/cuda/adafactor_scale.cuh"
@@ -70,20 +70,15 @@ struct Tile {
   }
 };
 
-// What the passes leave for each other.
-struct Workspace {
-  double* row_sums;     // [col_tiles, rows]: of squares, over a tile's columns
-  double* col_sums;     // [row_blocks, cols]: over a block's rows
-  double* moment_sums;  // [finish_row_blocks]: of v_row
-  SquareParts squares;  // [blocks]
-  double* scale;        // [1]
-  float* row_factor;    // [rows]
-  float* col_factor;    // [cols]
+// Over tiles and blocks of rows.
+struct PartialSums {
+  double* rows;  // [col_tiles, rows]
+  double* cols;  // [row_blocks, cols]
 };
 
 template <class Grad>
 __global__ void __launch_bounds__(kThreads)
-    SquareSumsKernel(FactoredPlan plan, Gradient<Grad> g, bool fours, Workspace space) {
+    SquareSumsKernel(FactoredPlan plan, Gradient<Grad> g, bool fours, PartialSums sums) {
   const Tile tile(plan, fours);
   const int lane = static_cast<int>(threadIdx.x % 32), warp = static_cast<int>(threadIdx.x / 32);
   double col_sums[kPerLane] = {};
@@ -98,7 +93,7 @@ __global__ void __launch_bounds__(kThreads)
       row_sum += square;
     }
     row_sum = WarpSum(row_sum);
-    if (lane == 0) space.row_sums[blockIdx.y * plan.rows + i] = row_sum;
+    if (lane == 0) sums.rows[blockIdx.y * plan.rows + i] = row_sum;
   }
   __shared__ double of_warp[FactoredPlan::kWarps][FactoredPlan::kTileCols];
 #pragma unroll
@@ -109,8 +104,37 @@ __global__ void __launch_bounds__(kThreads)
   for (int c = static_cast<int>(threadIdx.x); c < FactoredPlan::kTileCols; c += kThreads) {
     double sum = 0;
     for (int w = 0; w < FactoredPlan::kWarps; ++w) sum += of_warp[w][c];
-    if (first + c < plan.cols) space.col_sums[blockIdx.x * plan.cols + first + c] = sum;
+    if (first + c < plan.cols) sums.cols[blockIdx.x * plan.cols + first + c] = sum;
   }
+}
+
+// Joins the partial sums. The first blocks take 1024 rows each, the others 32 columns each.
+__global__ void __launch_bounds__(kFinishThreads)
+    JoinSumsKernel(FactoredPlan plan, PartialSums sums, double* rows, double* cols) {
+  const int64_t row_blocks = DivideUp(plan.rows, kFinishThreads);
+  if (blockIdx.x < row_blocks) {
+    const int64_t i = FirstItem();
+    if (i >= plan.rows) return;
+    double sum = 0;
+    for (int64_t t = 0; t < plan.col_tiles; ++t) sum += sums.rows[t * plan.rows + i];
+    rows[i] = sum;
+    return;
+  }
+  __shared__ double of_warp[kFinishThreads / 32][33];
+  const int lane = static_cast<int>(threadIdx.x % 32), warp = static_cast<int>(threadIdx.x / 32);
+  const int64_t j = (blockIdx.x - row_blocks) * 32 + lane;
+  double sum = 0;
+  if (j < plan.cols) {
+    for (int64_t b = warp; b < plan.row_blocks(); b += kFinishThreads / 32) {
+      sum += sums.cols[b * plan.cols + j];
+    }
+  }
+  of_warp[warp][lane] = sum;
+  __syncthreads();
+  if (warp != 0 || j >= plan.cols) return;
+  sum = 0;
+  for (int w = 0; w < kFinishThreads / 32; ++w) sum += of_warp[w][lane];
+  cols[j] = sum;
 }
 
 // How sums become moments.
@@ -123,73 +147,102 @@ struct MomentRule {
   }
 };
 
-// The moments. The first blocks take 1024 rows each, the others 32 columns each.
+// Moments and what they are made of: n of one dim, each a mean over `count` elements.
+struct MomentsOfDim {
+  const double* sums;
+  float* v;
+  int64_t n, count;
+};
+
+// The first blocks take 1024 rows each and leave their sums of v_row, the others 1024 columns each.
 __global__ void __launch_bounds__(kFinishThreads)
-    MomentsKernel(FactoredPlan plan, MomentRule rule, Workspace space, float* v_row, float* v_col) {
-  const int64_t row_blocks = DivideUp(plan.rows, kFinishThreads);
-  if (blockIdx.x < row_blocks) {
-    const int64_t i = FirstItem();
-    double moment = 0;
-    if (i < plan.rows) {
-      double sum = 0;
-      for (int64_t t = 0; t < plan.col_tiles; ++t) sum += space.row_sums[t * plan.rows + i];
-      v_row[i] = rule.Mix(v_row[i], sum, plan.cols);
-      moment = v_row[i];
-    }
-    moment = BlockSum<kFinishThreads>(moment);
-    if (threadIdx.x == 0) space.moment_sums[blockIdx.x] = moment;
-    return;
+    MomentsKernel(MomentRule rule, MomentsOfDim rows, MomentsOfDim cols, double* row_parts) {
+  const int64_t row_blocks = DivideUp(rows.n, kFinishThreads);
+  const bool is_row = blockIdx.x < row_blocks;
+  const MomentsOfDim& dim = is_row ? rows : cols;
+  const int64_t i = FirstItem() - (is_row ? 0 : row_blocks * kFinishThreads);
+  double moment = 0;
+  if (i < dim.n) {
+    dim.v[i] = rule.Mix(dim.v[i], dim.sums[i], dim.count);
+    moment = dim.v[i];
   }
-  __shared__ double of_warp[kFinishThreads / 32][33];
-  const int lane = static_cast<int>(threadIdx.x % 32), warp = static_cast<int>(threadIdx.x / 32);
-  const int64_t j = (blockIdx.x - row_blocks) * 32 + lane;
-  double sum = 0;
-  if (j < plan.cols) {
-    for (int64_t b = warp; b < plan.row_blocks(); b += kFinishThreads / 32) {
-      sum += space.col_sums[b * plan.cols + j];
-    }
-  }
-  of_warp[warp][lane] = sum;
-  __syncthreads();
-  if (warp != 0 || j >= plan.cols) return;
-  sum = 0;
-  for (int w = 0; w < kFinishThreads / 32; ++w) sum += of_warp[w][lane];
-  v_col[j] = rule.Mix(v_col[j], sum, plan.rows);
-  space.col_factor[j] = static_cast<float>(1.0 / sqrt(static_cast<double>(v_col[j])));
+  if (!is_row) return;
+  moment = BlockSum<kFinishThreads>(moment);
+  if (threadIdx.x == 0) row_parts[blockIdx.x] = moment;
 }
 
-// row_factor = gradient_scale sqrt(mean(v_row) / v_row).
-__global__ void __launch_bounds__(kThreads)
-    RowFactorsKernel(int64_t rows, double gradient_scale, Workspace space, const float* v_row) {
-  double sum = 0;
-  const int64_t parts = DivideUp(rows, kFinishThreads);
-  for (int64_t b = threadIdx.x; b < parts; b += kThreads) sum += space.moment_sums[b];
-  const double root = sqrt(BlockSum<kThreads>(sum) / static_cast<double>(rows));
-  const int64_t i = FirstItem();
-  if (i >= rows) return;
-  space.row_factor[i] =
-      static_cast<float>(gradient_scale * root / sqrt(static_cast<double>(v_row[i])));
-}
+// row_factor = gradient_scale sqrt(mean(v_row) / v_row), col_factor = 1 / sqrt(v_col).
+struct FactorRule {
+  double gradient_scale, whole_rows;
+  const float* v_row;
+  const float* v_col;
+  const double* row_sum;
+
+  FactorRule(const AdafactorStep& step, const FactoredMoments& moments)
+      : gradient_scale(step.gradient_scale),
+        whole_rows(static_cast<double>(step.whole_rows)),
+        v_row(moments.row.As<float>()),
+        v_col(moments.col.As<float>()),
+        row_sum(moments.sum.As<double>()) {}
+
+  __device__ __forceinline__ float OfRow(int64_t i) const {
+    const double root = sqrt(*row_sum / whole_rows);
+    return static_cast<float>(gradient_scale * root / sqrt(static_cast<double>(v_row[i])));
+  }
+  __device__ __forceinline__ float OfCol(int64_t j) const {
+    return static_cast<float>(1.0 / sqrt(static_cast<double>(v_col[j])));
+  }
+};
+
+// A block's factors, each made once.
+class TileFactors {
+ public:
+  // Called by all threads of the block.
+  __device__ __forceinline__ TileFactors(const FactorRule& rule, const Tile& tile) {
+    __shared__ float of_col[FactoredPlan::kTileCols];
+    const int64_t first = int64_t{blockIdx.y} * FactoredPlan::kTileCols;
+    for (int c = static_cast<int>(threadIdx.x); c < FactoredPlan::kTileCols; c += kThreads) {
+      of_col[c] = first + c < tile.cols ? rule.OfCol(first + c) : 0.0f;
+    }
+    __syncthreads();
+    const int lane = static_cast<int>(threadIdx.x % 32);
+#pragma unroll
+    for (int k = 0; k < kPerLane; ++k) col[k] = of_col[32 * (k / 4 * 4) + 4 * lane + k % 4];
+    // A warp has at most 32 rows: each lane keeps the factor of one.
+    static_assert(FactoredPlan::kMostRows <= 32 * FactoredPlan::kWarps);
+    const int64_t mine = tile.row + int64_t{lane} * FactoredPlan::kWarps;
+    of_row_ = mine < tile.last_row ? rule.OfRow(mine) : 0.0f;
+  }
+
+  // Of the warp's n-th row.
+  __device__ __forceinline__ float Row(int n) const { return __shfl_sync(0xFFFFFFFFu, of_row_, n); }
+
+  float col[kPerLane];  // of the lane's columns; 0 beyond the last
+
+ private:
+  float of_row_;
+};
 
 template <class Grad, class Master>
 __global__ void __launch_bounds__(kThreads)
-    UpdateSumsKernel(FactoredPlan plan, Gradient<Grad> g, Master p, bool fours, Workspace space) {
+    UpdateSumsKernel(FactoredPlan plan, Gradient<Grad> g, Master p, bool fours, FactorRule rule,
+                     SquareParts parts) {
   const Tile tile(plan, fours);
-  float col_factor[kPerLane];
-  tile.Load(Gradient<float>{space.col_factor}, 0, col_factor);
+  const TileFactors factors(rule, tile);
   double updates = 0, params = 0;
-  for (int64_t i = tile.row; i < tile.last_row; i += FactoredPlan::kWarps) {
+  int n = 0;
+  for (int64_t i = tile.row; i < tile.last_row; i += FactoredPlan::kWarps, ++n) {
     float x[kPerLane], weight[kPerLane];
     tile.Load(g, i, x);
     tile.Load(p, i, weight);
     float update = 0, param = 0;
 #pragma unroll
     for (int k = 0; k < kPerLane; ++k) {
-      const float u = x[k] * col_factor[k];
+      const float u = x[k] * factors.col[k];
       update += u * u;
       param += weight[k] * weight[k];
     }
-    const double factor = space.row_factor[i];
+    const double factor = factors.Row(n);
     updates += factor * factor * static_cast<double>(update);
     params += static_cast<double>(param);
   }
@@ -197,97 +250,104 @@ __global__ void __launch_bounds__(kThreads)
   params = BlockSum<kThreads>(params);
   if (threadIdx.x == 0) {
     const int64_t block = int64_t{blockIdx.y} * gridDim.x + blockIdx.x;
-    space.squares.update[block] = updates;
-    space.squares.param[block] = params;
+    parts.update()[block] = updates;
+    parts.param()[block] = params;
   }
 }
 
 template <class Grad, class Master>
 __global__ void __launch_bounds__(kThreads)
-    ApplyKernel(FactoredPlan plan, Gradient<Grad> g, Master p, bool fours, float keep,
-                Workspace space) {
+    ApplyKernel(FactoredPlan plan, Gradient<Grad> g, Master p, bool fours, FactorRule rule,
+                ScaleRule scale_rule) {
   const Tile tile(plan, fours);
-  float col_factor[kPerLane];
-  tile.Load(Gradient<float>{space.col_factor}, 0, col_factor);
-  const double scale = *space.scale;
-  for (int64_t i = tile.row; i < tile.last_row; i += FactoredPlan::kWarps) {
+  const TileFactors factors(rule, tile);
+  const double scale = scale_rule.Scale();
+  int n = 0;
+  for (int64_t i = tile.row; i < tile.last_row; i += FactoredPlan::kWarps, ++n) {
     float x[kPerLane], weight[kPerLane];
     tile.Load(g, i, x);
     tile.Load(p, i, weight);
-    const auto row_scale = static_cast<float>(scale * static_cast<double>(space.row_factor[i]));
+    const auto row_scale = static_cast<float>(scale * static_cast<double>(factors.Row(n)));
 #pragma unroll
     for (int k = 0; k < kPerLane; ++k) {
-      weight[k] = keep * weight[k] - row_scale * x[k] * col_factor[k];
+      weight[k] = scale_rule.keep * weight[k] - row_scale * x[k] * factors.col[k];
     }
     tile.Store(weight, i, p);
   }
 }
 
-// Device memory for a Workspace, in one piece.
-class WorkspaceMemory {
- public:
-  WorkspaceMemory(Context& ctx, const FactoredPlan& plan) {
-    const int64_t moments = DivideUp(plan.rows, kFinishThreads), blocks = plan.blocks();
-    const int64_t sums = plan.col_tiles * plan.rows + plan.row_blocks() * plan.cols;
-    // Columns first among the factors: they are read in fours.
-    const int64_t factors = DivideUp(plan.cols + plan.rows, 2) + 1;
-    memory_ = Tensor(ctx, {sums + moments + 2 * blocks + 1 + factors}, DType::kF64,
-                     MemoryKind::kWorkspace);
-    double* next = memory_.As<double>();
-    const auto take = [&next](int64_t count) {
-      double* taken = next;
-      next += count;
-      return taken;
-    };
-    // 16-byte aligned, as the memory's beginning is.
-    space_.col_factor = reinterpret_cast<float*>(take(factors));
-    space_.row_factor = space_.col_factor + plan.cols;
-    space_.row_sums = take(plan.col_tiles * plan.rows);
-    space_.col_sums = take(plan.row_blocks() * plan.cols);
-    space_.moment_sums = take(moments);
-    space_.squares.update = take(blocks);
-    space_.squares.param = take(blocks);
-    space_.squares.count = blocks;
-    space_.scale = take(1);
-  }
-  const Workspace& space() const { return space_; }
+Grid TilesOf(const FactoredPlan& plan) {
+  return {.blocks =
+              dim3(static_cast<unsigned>(plan.row_blocks()), static_cast<unsigned>(plan.col_tiles)),
+          .threads = dim3(kThreads)};
+}
 
- private:
-  Tensor memory_;
-  Workspace space_;
-};
+Grid FinishGrid(int64_t blocks) {
+  return {.blocks = dim3(static_cast<unsigned>(blocks)), .threads = dim3(kFinishThreads)};
+}
 
 }  // namespace
 
-void AdafactorUpdateFactored(Context& ctx, ConstView grad, const AdafactorStep& step, View v_row,
-                             View v_col, const MasterView& master) {
+void AdafactorSquareSums(Context& ctx, ConstView grad, const FactoredSums& sums) {
   const FactoredPlan plan(grad.dim(0), grad.dim(1));
-  const WorkspaceMemory memory(ctx, plan);
-  const Workspace& space = memory.space();
-  const Grid tiles = {.blocks = dim3(static_cast<unsigned>(plan.row_blocks()),
-                                     static_cast<unsigned>(plan.col_tiles)),
-                      .threads = dim3(kThreads)};
-  const int64_t finish_blocks = DivideUp(plan.rows, kFinishThreads) + DivideUp(plan.cols, 32);
-  const MomentRule moments = {step.decay, step.gradient_scale * step.gradient_scale, step.epsilon};
+  const int64_t of_rows = plan.col_tiles * plan.rows;
+  Tensor memory(ctx, {of_rows + plan.row_blocks() * plan.cols}, DType::kF64,
+                MemoryKind::kWorkspace);
+  const PartialSums parts = {memory.As<double>(), memory.As<double>() + of_rows};
   VisitGpuType(grad.dtype, [&](auto element) {
     using Grad = decltype(element);
-    VisitMaster(master, step.rounding_key, [&](auto p) {
+    const Gradient<Grad> g{grad.As<Grad>()};
+    const bool fours = plan.cols % 4 == 0 && g.IsAligned();
+    Launch(ctx, TilesOf(plan), SquareSumsKernel<Grad>, plan, g, fours, parts);
+  });
+  Launch(ctx, FinishGrid(DivideUp(plan.rows, kFinishThreads) + DivideUp(plan.cols, 32)),
+         JoinSumsKernel, plan, parts, sums.rows.As<double>(), sums.cols.As<double>());
+}
+
+void AdafactorMoments(Context& ctx, const FactoredSums& sums, const AdafactorStep& step,
+                      const FactoredMoments& moments) {
+  const MomentsOfDim rows = {sums.rows.As<double>(), moments.row.As<float>(),
+                             sums.rows.num_elements(), step.whole_cols};
+  const MomentsOfDim cols = {sums.cols.As<double>(), moments.col.As<float>(),
+                             sums.cols.num_elements(), step.whole_rows};
+  const MomentRule rule = {step.decay, step.gradient_scale * step.gradient_scale, step.epsilon};
+  const int64_t row_blocks = DivideUp(rows.n, kFinishThreads);
+  Tensor parts(ctx, {row_blocks}, DType::kF64, MemoryKind::kWorkspace);
+  Launch(ctx, FinishGrid(row_blocks + DivideUp(cols.n, kFinishThreads)), MomentsKernel, rule, rows,
+         cols, parts.As<double>());
+  LaunchJoinParts(ctx, parts.As<double>(), row_blocks, moments.sum);
+}
+
+void AdafactorFactoredSquares(Context& ctx, ConstView grad, const AdafactorStep& step,
+                              const FactoredMoments& moments, const MasterView& master,
+                              View squares) {
+  const FactoredPlan plan(grad.dim(0), grad.dim(1));
+  const SquarePartsMemory memory(ctx, plan.blocks());
+  VisitGpuType(grad.dtype, [&](auto element) {
+    using Grad = decltype(element);
+    VisitMaster(master, step.rounding_key, step.numbers, [&](auto p) {
       using Master = decltype(p);
       const Gradient<Grad> g{grad.As<Grad>()};
       const bool fours = plan.cols % 4 == 0 && g.IsAligned() && p.IsAligned();
-      Launch(ctx, tiles, SquareSumsKernel<Grad>, plan, g, fours, space);
-      Launch(
-          ctx,
-          {.blocks = dim3(static_cast<unsigned>(finish_blocks)), .threads = dim3(kFinishThreads)},
-          MomentsKernel, plan, moments, space, v_row.As<float>(), v_col.As<float>());
-      Launch(ctx,
-             {.blocks = dim3(static_cast<unsigned>(DivideUp(plan.rows, kThreads))),
-              .threads = dim3(kThreads)},
-             RowFactorsKernel, plan.rows, step.gradient_scale, space, v_row.As<float>());
-      Launch(ctx, tiles, UpdateSumsKernel<Grad, Master>, plan, g, p, fours, space);
-      LaunchScale(ctx, ScaleRule(step, plan.rows * plan.cols), space.squares, space.scale);
-      Launch(ctx, tiles, ApplyKernel<Grad, Master>, plan, g, p, fours,
-             static_cast<float>(step.keep), space);
+      Launch(ctx, TilesOf(plan), UpdateSumsKernel<Grad, Master>, plan, g, p, fours,
+             FactorRule(step, moments), memory.parts());
+    });
+  });
+  memory.Join(ctx, squares);
+}
+
+void AdafactorApplyFactored(Context& ctx, ConstView grad, const AdafactorStep& step,
+                            const FactoredMoments& moments, ConstView squares,
+                            const MasterView& master) {
+  const FactoredPlan plan(grad.dim(0), grad.dim(1));
+  VisitGpuType(grad.dtype, [&](auto element) {
+    using Grad = decltype(element);
+    VisitMaster(master, step.rounding_key, step.numbers, [&](auto p) {
+      using Master = decltype(p);
+      const Gradient<Grad> g{grad.As<Grad>()};
+      const bool fours = plan.cols % 4 == 0 && g.IsAligned() && p.IsAligned();
+      Launch(ctx, TilesOf(plan), ApplyKernel<Grad, Master>, plan, g, p, fours,
+             FactorRule(step, moments), ScaleRule(step, squares));
     });
   });
 }

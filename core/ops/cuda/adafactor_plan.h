@@ -10,13 +10,14 @@ namespace frond::cuda {
 struct FactoredPlan {
   static constexpr int kWarps = 8;       // of a block; each takes every eighth row
   static constexpr int kTileCols = 512;  // of a block: 16 a lane
+  static constexpr int kMostRows = 256;  // of a block
 
   FactoredPlan(int64_t rows, int64_t cols) : rows(rows), cols(cols) {
     // A block leaves one sum a column: the more rows it has, the less is written. But enough blocks
     // to fill a large device come first.
     constexpr int64_t kManyBlocks = 1024;
     col_tiles = (cols + kTileCols - 1) / kTileCols;
-    rows_each = 256;
+    rows_each = kMostRows;
     while (rows_each > 4 * kWarps && col_tiles * row_blocks() < kManyBlocks) rows_each /= 2;
   }
 

@@ -32,43 +32,54 @@ __global__ void __launch_bounds__(kThreads)
   update = BlockSum<kThreads>(update);
   param = BlockSum<kThreads>(param);
   if (threadIdx.x == 0) {
-    parts.update[blockIdx.x] = update;
-    parts.param[blockIdx.x] = param;
+    parts.update()[blockIdx.x] = update;
+    parts.param()[blockIdx.x] = param;
   }
 }
 
 template <class Grad, class Master>
 __global__ void __launch_bounds__(kThreads)
-    ApplyUnfactoredKernel(double gradient_scale, float keep, const double* scale, const Grad* g,
-                          const float* v, int64_t n, Master p) {
-  const auto factor = static_cast<float>(*scale * gradient_scale);
+    ApplyUnfactoredKernel(double gradient_scale, ScaleRule rule, const Grad* g, const float* v,
+                          int64_t n, Master p) {
+  const auto factor = static_cast<float>(rule.Scale() * gradient_scale);
   for (int64_t i = FirstItem(); i < n; i += ItemStride()) {
-    p.Store(keep * p.Load(i) - factor * (ToFloat(g[i]) / sqrtf(v[i])), i);
+    p.Store(rule.keep * p.Load(i) - factor * (ToFloat(g[i]) / sqrtf(v[i])), i);
   }
+}
+
+Grid GridOf(int64_t n) {
+  return {.blocks = dim3(static_cast<unsigned>(NumBlocks(n))), .threads = dim3(kThreads)};
 }
 
 }  // namespace
 
-void AdafactorUpdateUnfactored(Context& ctx, ConstView grad, const AdafactorStep& step, View v,
-                               const MasterView& master) {
-  const int64_t n = grad.num_elements(), blocks = NumBlocks(n);
-  Tensor memory(ctx, {2 * blocks + 1}, DType::kF64, MemoryKind::kWorkspace);
-  double* sums = memory.As<double>();
-  const SquareParts parts = {sums, sums + blocks, blocks};
-  double* scale = sums + 2 * blocks;
+void AdafactorUnfactoredSquares(Context& ctx, ConstView grad, const AdafactorStep& step, View v,
+                                const MasterView& master, View squares) {
+  const int64_t n = grad.num_elements();
+  const SquarePartsMemory memory(ctx, NumBlocks(n));
   const MomentRule rule = {static_cast<float>(step.decay), static_cast<float>(1.0 - step.decay),
                            static_cast<float>(step.gradient_scale),
                            static_cast<float>(step.epsilon)};
-  const Grid grid = {.blocks = dim3(static_cast<unsigned>(blocks)), .threads = dim3(kThreads)};
   VisitGpuType(grad.dtype, [&](auto element) {
     using Grad = decltype(element);
-    VisitMaster(master, step.rounding_key, [&](auto p) {
+    VisitMaster(master, step.rounding_key, step.numbers, [&](auto p) {
       using Master = decltype(p);
-      const Grad* g = grad.As<Grad>();
-      Launch(ctx, grid, SecondMomentKernel<Grad, Master>, rule, g, p, n, v.As<float>(), parts);
-      LaunchScale(ctx, ScaleRule(step, n), parts, scale);
-      Launch(ctx, grid, ApplyUnfactoredKernel<Grad, Master>, step.gradient_scale,
-             static_cast<float>(step.keep), scale, g, v.As<float>(), n, p);
+      Launch(ctx, GridOf(n), SecondMomentKernel<Grad, Master>, rule, grad.As<Grad>(), p, n,
+             v.As<float>(), memory.parts());
+    });
+  });
+  memory.Join(ctx, squares);
+}
+
+void AdafactorApplyUnfactored(Context& ctx, ConstView grad, const AdafactorStep& step, ConstView v,
+                              ConstView squares, const MasterView& master) {
+  const int64_t n = grad.num_elements();
+  VisitGpuType(grad.dtype, [&](auto element) {
+    using Grad = decltype(element);
+    VisitMaster(master, step.rounding_key, step.numbers, [&](auto p) {
+      using Master = decltype(p);
+      Launch(ctx, GridOf(n), ApplyUnfactoredKernel<Grad, Master>, step.gradient_scale,
+             ScaleRule(step, squares), grad.As<Grad>(), v.As<float>(), n, p);
     });
   });
 }

@@ -55,7 +55,7 @@ void AdamWUpdate(Context& ctx, ConstView grad, const AdamWStep& step, View m, Vi
   const int64_t n = grad.num_elements();
   VisitGpuType(grad.dtype, [&](auto element) {
     using Grad = decltype(element);
-    VisitMaster(master, step.rounding_key, [&](auto p) {
+    VisitMaster(master, step.rounding_key, step.numbers, [&](auto p) {
       const Grad* g = grad.As<Grad>();
       const bool aligned = IsAlignedForFour(g) && p.IsAligned() &&
                            IsAlignedForFour(m.As<float>()) && IsAlignedForFour(v.As<float>());

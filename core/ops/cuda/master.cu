@@ -44,7 +44,7 @@ WholeMaster WholeOf(ConstView x) { return {const_cast<float*>(x.As<float>())}; }
 
 void ReadMaster(Context& ctx, const MasterView& master, View x) {
   if (!master.is_split()) return Cast(ctx, master.value, x);
-  VisitMaster(master, 0, [&](auto source) { Move(ctx, source, WholeOf(x), x.num_elements()); });
+  VisitMaster(master, 0, {}, [&](auto source) { Move(ctx, source, WholeOf(x), x.num_elements()); });
 }
 
 void WriteMaster(Context& ctx, ConstView x, const MasterView& master) {
@@ -57,13 +57,9 @@ void WriteMaster(Context& ctx, ConstView x, const MasterView& master) {
   Move(ctx, WholeOf(x), NearestMaster{value}, x.num_elements());
 }
 
-void CastStochastic(Context& ctx, ConstView x, uint64_t key, int64_t first, View y) {
-  // The four of a store draw from one call where they begin at a multiple of four.
-  const StochasticMaster target{y.As<BFloat16>(), key, first};
-  const int64_t n = x.num_elements();
-  if (first % 4 == 0) return Move(ctx, WholeOf(x), target, n);
-  Launch(ctx, GridFor(ctx, n), MoveKernel<WholeMaster, StochasticMaster>, WholeOf(x), target,
-         int64_t{0}, n);
+void CastStochastic(Context& ctx, ConstView x, uint64_t key, const ElementNumbers& numbers,
+                    View y) {
+  Move(ctx, WholeOf(x), StochasticMaster{y.As<BFloat16>(), key, numbers}, x.num_elements());
 }
 
 }  // namespace frond::cuda

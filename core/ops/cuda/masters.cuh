@@ -67,23 +67,28 @@ struct SplitMaster {
   }
 };
 
-// bf16 alone; stores round stochastically with the bits of element `first` + i.
+// bf16 alone; stores round stochastically with the bits of the element's number.
 struct StochasticMaster {
   BFloat16* value;
   uint64_t key;
-  int64_t first = 0;  // a multiple of four
+  ElementNumbers numbers;
 
-  bool IsAligned() const { return IsAlignedForFour(value); }
+  // The four of a store draw from one call: their numbers begin at a multiple of four.
+  bool IsAligned() const {
+    const bool rows_are = numbers.cols % 4 == 0 && numbers.whole_cols % 4 == 0;
+    return IsAlignedForFour(value) && numbers.first % 4 == 0 &&
+           (rows_are || numbers.AreContiguous());
+  }
   __device__ __forceinline__ float Load(int64_t i) const { return ToFloat(value[i]); }
   __device__ __forceinline__ void Store(float x, int64_t i) const {
-    const int64_t element = first + i;
+    const int64_t element = NumberOf(i);
     const auto bits = RoundingBits(key, static_cast<uint64_t>(element / 8));
     value[i].bits =
         StochasticHalf(__float_as_uint(x), RoundingBitsOf(bits, static_cast<int>(element % 8)));
   }
   __device__ __forceinline__ float4 LoadFour(int64_t i) const { return cuda::LoadFour(value + i); }
   __device__ __forceinline__ void StoreFour(float4 x, int64_t i) const {
-    const int64_t element = first + i;
+    const int64_t element = NumberOf(i);
     const auto bits = RoundingBits(key, static_cast<uint64_t>(element / 8));
     const bool upper = element % 8 != 0;
     const uint32_t r0 = upper ? bits[2] : bits[0], r1 = upper ? bits[3] : bits[1];
@@ -91,21 +96,26 @@ struct StochasticMaster {
   }
 
  private:
+  __device__ __forceinline__ int64_t NumberOf(int64_t i) const {
+    if (numbers.cols == numbers.whole_cols) return numbers.first + i;
+    return numbers.first + i / numbers.cols * numbers.whole_cols + i % numbers.cols;
+  }
   static __device__ __forceinline__ uint32_t Pair(float a, float b, uint32_t random) {
     return PackHalves(StochasticHalf(__float_as_uint(a), random & 0xFFFFu),
                       StochasticHalf(__float_as_uint(b), random >> 16));
   }
 };
 
-// Calls `function` with the master in its format; `key` is for the one that draws.
+// Calls `function` with the master in its format; `key` and `numbers` are for the one that draws.
 template <class Function>
-void VisitMaster(const MasterView& master, uint64_t key, Function&& function) {
+void VisitMaster(const MasterView& master, uint64_t key, const ElementNumbers& numbers,
+                 Function&& function) {
   if (master.is_split()) {
     return function(SplitMaster{reinterpret_cast<uint16_t*>(master.value.As<BFloat16>()),
                                 master.low.As<int16_t>()});
   }
   if (master.value.dtype == DType::kBF16) {
-    return function(StochasticMaster{master.value.As<BFloat16>(), key});
+    return function(StochasticMaster{master.value.As<BFloat16>(), key, numbers});
   }
   function(WholeMaster{master.value.As<float>()});
 }

@@ -71,10 +71,11 @@ TEST_F(MasterTest, SlicesLieInTheWhole) {
 // An element's rounding depends on its number and the key, not on where a call begins.
 TEST_F(MasterTest, StochasticRoundingIsAFunctionOfTheElement) {
   Tensor whole(ctx_, {kSize}, DType::kBF16), parts(ctx_, {kSize}, DType::kBF16);
-  CastStochastic(ctx_, X(), 7, 0, whole);
+  CastStochastic(ctx_, X(), 7, {}, whole);
   for (int64_t first = 0; first < kSize; first += 1237) {
     const int64_t last = std::min(kSize, first + 1237);
-    CastStochastic(ctx_, Rows(X(), first, last), 7, first, Rows(parts.view(), first, last));
+    CastStochastic(ctx_, Rows(X(), first, last), 7, {.first = first},
+                   Rows(parts.view(), first, last));
   }
   for (int64_t i = 0; i < kSize; ++i) {
     const auto bits = RoundingBits(7, static_cast<uint64_t>(i / 8));
@@ -84,7 +85,7 @@ TEST_F(MasterTest, StochasticRoundingIsAFunctionOfTheElement) {
     ASSERT_EQ(parts.As<BFloat16>()[i].bits, whole.As<BFloat16>()[i].bits) << i;
   }
   Tensor other(ctx_, {kSize}, DType::kBF16);
-  CastStochastic(ctx_, X(), 8, 0, other);
+  CastStochastic(ctx_, X(), 8, {}, other);
   int64_t differing = 0;
   for (int64_t i = 0; i < kSize; ++i) {
     differing += other.As<BFloat16>()[i].bits != whole.As<BFloat16>()[i].bits ? 1 : 0;
@@ -93,13 +94,32 @@ TEST_F(MasterTest, StochasticRoundingIsAFunctionOfTheElement) {
   EXPECT_LT(differing, kSize / 2);
 }
 
+// A part with some of the columns draws what these elements of the whole draw.
+TEST_F(MasterTest, APartRoundsAsTheWholeDoes) {
+  constexpr int64_t kRows = 136, kCols = 511;  // not all of kSize
+  Tensor whole(ctx_, {kRows * kCols}, DType::kBF16);
+  CastStochastic(ctx_, Rows(X(), 0, kRows * kCols), 7, {}, whole);
+  for (const int64_t cols : {1, 7, 64, 500}) {
+    const int64_t first_row = 5, first_col = 3, count = (kRows - first_row) * cols;
+    Tensor x(ctx_, {count}, DType::kF32), y(ctx_, {count}, DType::kBF16);
+    const auto whole_of = [&](int64_t i) {
+      return (first_row + i / cols) * kCols + first_col + i % cols;
+    };
+    for (int64_t i = 0; i < count; ++i) x.As<float>()[i] = x_[static_cast<size_t>(whole_of(i))];
+    CastStochastic(ctx_, x, 7, {.first = whole_of(0), .cols = cols, .whole_cols = kCols}, y);
+    for (int64_t i = 0; i < count; ++i) {
+      ASSERT_EQ(y.As<BFloat16>()[i].bits, whole.As<BFloat16>()[whole_of(i)].bits) << i;
+    }
+  }
+}
+
 // The mean over many draws is the value: 5 standard deviations of it are allowed.
 TEST_F(MasterTest, StochasticRoundingIsRightOnAverage) {
   constexpr float kValue = 1.0f + 0.3f / 128;
   std::vector<float> same(kSize, kValue);
   Tensor y(ctx_, {kSize}, DType::kBF16);
   const uint64_t key = random_();
-  CastStochastic(ctx_, View{same.data(), {kSize}, DType::kF32}, key, 0, y);
+  CastStochastic(ctx_, View{same.data(), {kSize}, DType::kF32}, key, {}, y);
   double sum = 0;
   for (int64_t i = 0; i < kSize; ++i) sum += static_cast<float>(y.As<BFloat16>()[i]);
   const double deviation = std::sqrt(0.3 * 0.7 / kSize) / 128;
