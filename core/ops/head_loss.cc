@@ -1,6 +1,7 @@
 #include "core/ops/head_loss.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "core/ops/cpu/elementwise.h"
 #include "core/ops/cpu/master.h"
@@ -99,11 +100,31 @@ struct HeadRows {
   }
 };
 
-void RunLoss(Context& ctx, const HeadOperand& operand, const HeadRows& rows, View logits) {
+// The loss of rows whose logits are a part.
+void RunPartLoss(Context& ctx, const HeadLossParts& parts, const HeadRows& rows, View logits) {
+  const int64_t count = logits.dim(0);
+  Tensor own(ctx, {count, kSoftmaxStatistics}, logits.dtype, MemoryKind::kWorkspace);
+  Tensor all(ctx, {parts.count * count, kSoftmaxStatistics}, logits.dtype, MemoryKind::kWorkspace);
+  {
+    const ProfileScope scope(ctx.profiler(), "head_loss.softmax");
+    Dispatch<cpu::PartStatistics, cuda::PartStatistics>(ctx, logits, rows.loss, own.view());
+  }
+  {
+    const ProfileScope scope(ctx.profiler(), "head_loss.gather");
+    parts.gather(ctx, own, all.view());
+  }
+  const ProfileScope scope(ctx.profiler(), "head_loss.softmax");
+  Dispatch<cpu::PartLoss, cuda::PartLoss>(ctx, logits, rows.loss, ConstView(own), ConstView(all),
+                                          rows.nll, rows.log_z, rows.dlogits);
+}
+
+void RunLoss(Context& ctx, const HeadOperand& operand, const HeadLossParts& parts,
+             const HeadRows& rows, View logits) {
   {
     const ProfileScope scope(ctx.profiler(), "head_loss.logits", ProductFlops(rows.hidden, logits));
     operand.Forward(ctx, rows.hidden, logits);
   }
+  if (parts.count > 1) return RunPartLoss(ctx, parts, rows, logits);
   const ProfileScope scope(ctx.profiler(), "head_loss.softmax");
   Dispatch<cpu::SoftmaxLoss, cuda::SoftmaxLoss>(ctx, logits, rows.loss, rows.nll, rows.log_z,
                                                 rows.dlogits);
@@ -122,6 +143,33 @@ void RunGradient(Context& ctx, const HeadOperand& operand, const HeadRows& rows,
   }
 }
 
+// CHECKs the ids; the rows of the weight that are targets, -1 for those of other parts.
+std::vector<int32_t> TargetRows(std::span<const int32_t> targets, const VocabularyPart& part,
+                                int64_t rows) {
+  const int64_t vocabulary = WholeVocabulary(part, rows);
+  std::vector<int32_t> target_rows;
+  target_rows.reserve(targets.size());
+  for (const int32_t id : targets) {
+    CHECK(id >= 0 && id < vocabulary) << id << " of " << vocabulary;
+    const int64_t row = id - part.first_id;
+    target_rows.push_back(row >= 0 && row < rows ? static_cast<int32_t>(row) : -1);
+  }
+  return target_rows;
+}
+
+// What chunks are planned for: the same on every rank, whose numbers of chunks must agree.
+int64_t PlannedVocabulary(const HeadLossParts& parts, int64_t rows) {
+  return (WholeVocabulary(parts.part, rows) + parts.count - 1) / parts.count;
+}
+
+void CheckParts(const HeadLossParts& parts, int64_t rows) {
+  CHECK_GT(rows, 0) << "rows of the head's weight";
+  CHECK_GT(parts.count, 0);
+  const bool is_whole = WholeVocabulary(parts.part, rows) == rows;
+  CHECK_EQ(is_whole, parts.count == 1) << "parts: " << parts.count;
+  CHECK(is_whole || parts.gather != nullptr) << "nothing joins " << parts.count << " parts";
+}
+
 }  // namespace
 
 void HeadLoss(Context& ctx, ConstView hidden, const HeadWeight& weight,
@@ -133,14 +181,15 @@ void HeadLoss(Context& ctx, ConstView hidden, const HeadWeight& weight,
   CHECK(std::ssize(targets) == rows && std::ssize(token_weights) == rows) << hidden.shape;
   CHECK(nll.dtype == wide && log_z.dtype == wide);
   CHECK(nll.num_elements() == rows && log_z.num_elements() == rows) << nll.shape << log_z.shape;
-  for (const int32_t id : targets) CHECK(id >= 0 && id < vocabulary) << id;
+  CheckParts(spec.parts, vocabulary);
+  const std::vector<int32_t> target_rows = TargetRows(targets, spec.parts.part, vocabulary);
   if (dhidden.data != nullptr) CHECK_EQ(dhidden.shape, hidden.shape);
   if (dweight.data != nullptr) CHECK_EQ(dweight.shape, weight.value.shape);
   if (rows == 0) return;
 
   const bool with_gradient = dhidden.data != nullptr || dweight.data != nullptr;
   const HeadLossPlan plan = PlanHeadLoss({.rows = rows,
-                                          .vocabulary = vocabulary,
+                                          .vocabulary = PlannedVocabulary(spec.parts, vocabulary),
                                           .compute = compute,
                                           .with_gradient = with_gradient,
                                           .max_bytes = spec.max_logits_bytes,
@@ -155,7 +204,7 @@ void HeadLoss(Context& ctx, ConstView hidden, const HeadWeight& weight,
   const View dlogits = plan.narrow ? narrow_logits.view() : with_gradient ? logits.view() : View{};
 
   const HeadRows all = {.hidden = hidden,
-                        .loss = {.targets = targets,
+                        .loss = {.targets = target_rows,
                                  .weights = token_weights,
                                  .scale = spec.hidden_scale,
                                  .z_loss = spec.z_loss},
@@ -169,7 +218,7 @@ void HeadLoss(Context& ctx, ConstView hidden, const HeadWeight& weight,
     chunk.dlogits = RowsIfAny(dlogits, 0, count);
     for (int64_t first = 0; first < count; first += plan.logits) {
       const HeadRows part = chunk.Range(first, std::min(count, first + plan.logits));
-      RunLoss(ctx, operand, part, Rows(logits.view(), 0, part.hidden.dim(0)));
+      RunLoss(ctx, operand, spec.parts, part, Rows(logits.view(), 0, part.hidden.dim(0)));
     }
     if (with_gradient) RunGradient(ctx, operand, chunk, dweight);
   }

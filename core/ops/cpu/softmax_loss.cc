@@ -77,31 +77,45 @@ void Scaled(double alpha, const double* x, double* y, int64_t n) {
   for (int64_t i = 0; i < n; ++i) y[i] = alpha * x[i];
 }
 
+// What is taken from a row's scaled logits before the exponential.
+template <class T>
+T Shift(const SoftmaxLossRows& rows, T maximum) {
+  return static_cast<T>(rows.scale * static_cast<double>(maximum));
+}
+
+// gradient = factor x, less `weight` at the target (-1: none); x may be its own memory.
+template <class T, class G>
+void WriteGradient(double factor, double weight, int32_t target, const T* x, int64_t n,
+                   G* gradient) {
+  if (weight == 0) {
+    std::fill(gradient, gradient + n, G{});
+    return;
+  }
+  const double at_target = target < 0 ? 0 : factor * static_cast<double>(x[target]) - weight;
+  Scaled(factor, x, gradient, n);
+  if (target < 0) return;
+  if constexpr (std::is_same_v<G, BFloat16>) {
+    gradient[target] = BFloat16(static_cast<float>(at_target));
+  } else {
+    gradient[target] = static_cast<G>(at_target);
+  }
+}
+
 // One row; `gradient` is null where none is wanted.
 template <class T, class G>
 void LossRow(const SoftmaxLossRows& rows, size_t r, int64_t n, T* x, T* nll, T* log_z,
              G* gradient) {
   const int32_t target = rows.targets[r];
   const double target_logit = rows.scale * static_cast<double>(x[target]);
-  const T shift = static_cast<T>(rows.scale * static_cast<double>(Maximum(x, n)));
+  const T shift = Shift(rows, Maximum(x, n));
   const double sum = Exponentials(rows.scale, shift, x, n);
   const double log_sum = static_cast<double>(shift) + std::log(sum);
   nll[r] = static_cast<T>(log_sum - target_logit);
   log_z[r] = static_cast<T>(log_sum);
   if (gradient == nullptr) return;
   const double weight = rows.weights[r] * rows.scale;
-  if (weight == 0) {
-    std::fill(gradient, gradient + n, G{});
-    return;
-  }
   const double factor = weight * (1 + 2 * rows.z_loss * log_sum) / sum;
-  const double at_target = factor * static_cast<double>(x[target]) - weight;
-  Scaled(factor, x, gradient, n);
-  if constexpr (std::is_same_v<G, BFloat16>) {
-    gradient[target] = BFloat16(static_cast<float>(at_target));
-  } else {
-    gradient[target] = static_cast<G>(at_target);
-  }
+  WriteGradient(factor, weight, target, x, n, gradient);
 }
 
 template <class T, class G>
@@ -117,20 +131,118 @@ void LossRows(View logits, const SoftmaxLossRows& rows, View nll, View log_z, G*
   }
 }
 
+template <class T>
+void StatisticsRows(View logits, const SoftmaxLossRows& rows, SoftmaxStatistics<T>* own) {
+  const int64_t count = logits.dim(0), n = logits.dim(1);
+#pragma omp parallel for schedule(static) if (count > 1)
+  for (int64_t r = 0; r < count; ++r) {
+    T* x = logits.As<T>() + r * n;
+    const int32_t target = rows.targets[static_cast<size_t>(r)];
+    own[r] = {.maximum = Maximum(x, n), .sum = 0, .target_logit = target < 0 ? T{0} : x[target]};
+    own[r].sum = static_cast<T>(Exponentials(rows.scale, Shift(rows, own[r].maximum), x, n));
+  }
+}
+
+// The statistics of all parts of one row.
+template <class T>
+struct AllParts {
+  const SoftmaxStatistics<T>* row;  // in the first part
+  int64_t parts, stride;
+
+  T Maximum() const {
+    T maximum = row->maximum;
+    for (int64_t p = 1; p < parts; ++p) maximum = std::max(maximum, row[p * stride].maximum);
+    return maximum;
+  }
+  // Of exponentials relative to the whole row's `shift`.
+  double Sum(const SoftmaxLossRows& rows, T shift) const {
+    double sum = 0;
+    for (int64_t p = 0; p < parts; ++p) {
+      const SoftmaxStatistics<T>& part = row[p * stride];
+      sum += static_cast<double>(part.sum) * Factor(Shift(rows, part.maximum), shift);
+    }
+    return sum;
+  }
+  double TargetLogit() const {
+    double logit = 0;
+    for (int64_t p = 0; p < parts; ++p) logit += static_cast<double>(row[p * stride].target_logit);
+    return logit;
+  }
+  // From a part's exponentials to the whole row's.
+  static double Factor(T part_shift, T shift) {
+    return std::exp(static_cast<double>(part_shift) - static_cast<double>(shift));
+  }
+};
+
+// The operands of PartLoss's rows.
+template <class T>
+struct PartRows {
+  const SoftmaxLossRows& rows;
+  const SoftmaxStatistics<T>* own;
+  T *nll, *log_z;
+};
+
+// As LossRow, from exponentials relative to the part's own maximum.
+template <class T, class G>
+void PartRow(const PartRows<T>& part, int64_t r, AllParts<T> all, const T* x, int64_t n,
+             G* gradient) {
+  const SoftmaxLossRows& rows = part.rows;
+  const auto at = static_cast<size_t>(r);
+  const T shift = Shift(rows, all.Maximum());
+  const double sum = all.Sum(rows, shift);
+  const double log_sum = static_cast<double>(shift) + std::log(sum);
+  part.nll[r] = static_cast<T>(log_sum - rows.scale * all.TargetLogit());
+  part.log_z[r] = static_cast<T>(log_sum);
+  if (gradient == nullptr) return;
+  const double weight = rows.weights[at] * rows.scale;
+  const double factor = weight * (1 + 2 * rows.z_loss * log_sum) / sum *
+                        AllParts<T>::Factor(Shift(rows, part.own[r].maximum), shift);
+  WriteGradient(factor, weight, rows.targets[at], x, n, gradient);
+}
+
+// Calls run(T, G*) with the logits' type and the gradient's, whose pointer is null where none is
+// wanted.
+template <class Run>
+void VisitTypes(View logits, View dlogits, const Run& run) {
+  if (logits.dtype == DType::kF64) return run(double{}, static_cast<double*>(dlogits.data));
+  if (dlogits.data != nullptr && dlogits.dtype == DType::kBF16) {
+    return run(float{}, dlogits.As<BFloat16>());
+  }
+  run(float{}, static_cast<float*>(dlogits.data));
+}
+
 }  // namespace
 
 void SoftmaxLoss(Context&, View logits, const SoftmaxLossRows& rows, View nll, View log_z,
                  View dlogits) {
-  const bool wanted = dlogits.data != nullptr;
-  if (logits.dtype == DType::kF64) {
-    double* gradient = wanted ? dlogits.As<double>() : nullptr;
-    return LossRows<double>(logits, rows, nll, log_z, gradient);
-  }
-  if (wanted && dlogits.dtype == DType::kBF16) {
-    return LossRows<float>(logits, rows, nll, log_z, dlogits.As<BFloat16>());
-  }
-  float* gradient = wanted ? dlogits.As<float>() : nullptr;
-  LossRows<float>(logits, rows, nll, log_z, gradient);
+  VisitTypes(logits, dlogits, [&](auto type, auto* gradient) {
+    LossRows<decltype(type)>(logits, rows, nll, log_z, gradient);
+  });
+}
+
+void PartStatistics(Context&, View logits, const SoftmaxLossRows& rows, View own) {
+  VisitTypes(logits, {}, [&](auto type, auto*) {
+    using T = decltype(type);
+    StatisticsRows(logits, rows, static_cast<SoftmaxStatistics<T>*>(own.data));
+  });
+}
+
+void PartLoss(Context&, View logits, const SoftmaxLossRows& rows, ConstView own, ConstView all,
+              View nll, View log_z, View dlogits) {
+  const int64_t count = logits.dim(0), n = logits.dim(1), parts = all.dim(0) / count;
+  VisitTypes(logits, dlogits, [&](auto type, auto* gradient) {
+    using T = decltype(type);
+    const PartRows<T> part = {.rows = rows,
+                              .own = static_cast<const SoftmaxStatistics<T>*>(own.data),
+                              .nll = nll.As<T>(),
+                              .log_z = log_z.As<T>()};
+    const auto* statistics = static_cast<const SoftmaxStatistics<T>*>(all.data);
+#pragma omp parallel for schedule(static) if (count > 1)
+    for (int64_t r = 0; r < count; ++r) {
+      PartRow(part, r, {statistics + r, parts, count}, logits.As<T>() + r * n, n,
+              gradient == nullptr ? nullptr : gradient + r * n);
+    }
+  });
 }
 
 }  // namespace frond::cpu

@@ -11,4 +11,9 @@ namespace frond::cuda {
 void SoftmaxLoss(Context& ctx, View logits, const SoftmaxLossRows& rows, View nll, View log_z,
                  View dlogits);
 
+// As cpu::PartStatistics and cpu::PartLoss, for f32 logits, which the first one does not change.
+void PartStatistics(Context& ctx, View logits, const SoftmaxLossRows& rows, View own);
+void PartLoss(Context& ctx, View logits, const SoftmaxLossRows& rows, ConstView own, ConstView all,
+              View nll, View log_z, View dlogits);
+
 }  // namespace frond::cuda

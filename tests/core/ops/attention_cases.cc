@@ -127,6 +127,12 @@ OpCase MakeCase(const std::string& name, std::shared_ptr<const Layout> layout) {
   // The gradient takes sum_k p_k dp_k from the rounded output, so that a query with one or two
   // keys, whose true gradient is near 0, keeps the rounding of `out`.
   op.bf16_tolerance = 1e-2;
+  // Over so few queries the whole gradient can be mostly that: of 400 draws one has 1.7e-6 and
+  // 1.3e-2.
+  if (layout->queries() < 16) {
+    op.f32_tolerance = 4e-6;
+    op.bf16_tolerance = 2e-2;
+  }
   op.forward_flops = 4.0 * spec.head_dim * AttentionPairs(spec);
   op.backward_flops = 10.0 * spec.head_dim * AttentionPairs(spec);
   return op;

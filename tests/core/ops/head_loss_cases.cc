@@ -2,10 +2,12 @@
 #include <memory>
 
 #include "core/base/philox.h"
+#include "core/ops/elementwise.h"
 #include "core/ops/head_loss.h"
 #include "core/tensor/transfer.h"
 #include "tests/core/ops/op_cases.h"
 #include "tests/core/ops/reference/head_loss.h"
+#include "tests/core/ops/vocabulary_parts.h"
 
 namespace frond::testing {
 namespace {
@@ -14,6 +16,7 @@ struct Head {
   int64_t tokens, vocabulary, d;
   HeadLossSpec spec;
   bool packed = false;
+  std::vector<int64_t> parts = {};  // rows of each, where the vocabulary is split
 };
 
 struct Tokens {
@@ -33,18 +36,56 @@ Tokens DrawTokens(const Head& head) {
   return tokens;
 }
 
-void Run(Context& ctx, const Head& head, const Tokens& tokens, const Views& in, const Views& out,
-         const Views& din) {
-  HeadWeight weight = {.value = in[1]};
+// HeadLoss with what it reads and writes; the gradients may be empty.
+struct Call {
+  ConstView hidden, weight;
+  View nll, log_z, dhidden, dweight;
+};
+
+void RunCall(Context& ctx, const Head& head, const Tokens& tokens, const HeadLossSpec& spec,
+             const Call& call) {
+  HeadWeight weight = {.value = call.weight};
   PackedWeight forward, backward;
   if (head.packed) {
-    PackWeight(ctx, in[1], Trans::kYes, in[0].dtype, forward);
-    PackWeight(ctx, in[1], Trans::kNo, in[0].dtype, backward);
+    PackWeight(ctx, call.weight, Trans::kYes, call.hidden.dtype, forward);
+    PackWeight(ctx, call.weight, Trans::kNo, call.hidden.dtype, backward);
     weight.forward = &forward;
     weight.backward = &backward;
   }
-  HeadLoss(ctx, in[0], weight, tokens.targets, tokens.weights, head.spec, out[0], out[1],
-           din.empty() ? View{} : din[0], din.empty() ? View{} : din[1]);
+  HeadLoss(ctx, call.hidden, weight, tokens.targets, tokens.weights, spec, call.nll, call.log_z,
+           call.dhidden, call.dweight);
+}
+
+// Sums dhidden over the parts, as their ranks do.
+void RunAllParts(Context& ctx, const Head& head, const Tokens& tokens, const Call& whole) {
+  RunParts(head.parts, [&](const HeadLossParts& parts, int64_t rows, bool is_final) {
+    const int64_t begin = parts.part.first_id, end = begin + rows;
+    Call call = whole;
+    call.weight = Rows(whole.weight, begin, end);
+    Tensor dhidden, scratch;
+    if (whole.dhidden.data != nullptr) {
+      dhidden = Tensor(ctx, whole.hidden.shape, whole.hidden.dtype);
+      scratch = Tensor(ctx, call.weight.shape, whole.dweight.dtype);
+      call.dhidden = dhidden.view();
+      call.dweight = is_final ? Rows(whole.dweight, begin, end) : scratch.view();
+    }
+    HeadLossSpec spec = head.spec;
+    spec.parts = parts;
+    RunCall(ctx, head, tokens, spec, call);
+    if (!is_final || dhidden.empty()) return;
+    AddScaled(ctx, 1, dhidden, begin == 0 ? Write::kAssign : Write::kAccumulate, whole.dhidden);
+  });
+}
+
+void Run(Context& ctx, const Head& head, const Tokens& tokens, const Views& in, const Views& out,
+         const Views& din) {
+  Call call = {.hidden = in[0], .weight = in[1], .nll = out[0], .log_z = out[1]};
+  if (!din.empty()) {
+    call.dhidden = din[0];
+    call.dweight = din[1];
+  }
+  if (!head.parts.empty()) return RunAllParts(ctx, head, tokens, call);
+  RunCall(ctx, head, tokens, head.spec, call);
 }
 
 double Loss(const Head& head, const Tokens& tokens, const std::vector<double>& nll,
@@ -118,6 +159,11 @@ std::vector<OpCase> HeadLossCases() {
       MakeCase("long_rows", {5, 5003, 24, z_loss, /*packed=*/true}),
       MakeCase("one_token", {1, 64, 8, plain}),
       MakeCase("no_tokens", {0, 64, 8, plain}),
+      MakeCase("parts/halves", {9, 132, 16, z_loss, false, {66, 66}}),
+      MakeCase("parts/uneven", {23, 517, 32, small_chunks, false, {400, 16, 101}}),
+      MakeCase("parts/packed", {23, 517, 32, small_chunks, /*packed=*/true, {128, 128, 128, 133}}),
+      MakeCase("parts/long_rows", {5, 5004, 24, z_loss, false, {5000, 4}}),
+      MakeCase("parts/no_tokens", {0, 64, 8, plain, false, {32, 32}}),
   };
 }
 
