@@ -1,11 +1,14 @@
 // HeadLoss over a split vocabulary against the whole one.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <random>
 #include <vector>
 
 #include "core/base/philox.h"
+#include "core/ops/elementwise.h"
 #include "core/ops/head_loss.h"
+#include "core/tensor/meta_allocator.h"
 #include "core/tensor/transfer.h"
 #include "tests/core/ops/op_runner.h"
 #include "tests/core/ops/vocabulary_parts.h"
@@ -145,6 +148,36 @@ TEST(HeadLossPartsTest, ATokenThatIsOutHasNoGradientWhateverItsLogits) {
   const Results parts = RunSplit(problem, DType::kF32, {600, 400});
   EXPECT_EQ(parts.dhidden, std::vector<double>(kTokens * kDim, 0.0));
   EXPECT_EQ(parts.dweight, std::vector<double>(kVocabulary * kDim, 0.0));
+}
+
+// The shapes that `gather` is given for a part of `rows` rows.
+std::vector<Shape> Gathered(Context& ctx, int64_t rows, const Problem& problem) {
+  std::vector<Shape> shapes;
+  HeadLossSpec spec = problem.spec;
+  spec.parts = {.part = {.first_id = 0, .vocabulary = kVocabulary},
+                .count = 3,
+                .gather = [&](Context&, ConstView own, View all) {
+                  shapes.insert(shapes.end(), {own.shape, all.shape});
+                }};
+  Tensor hidden(ctx, {kTokens, kDim}, DType::kBF16), weight(ctx, {rows, kDim}, DType::kF32);
+  Tensor dhidden(ctx, {kTokens, kDim}, DType::kBF16), dweight(ctx, {rows, kDim}, DType::kF32);
+  Tensor nll(ctx, {kTokens}, DType::kF32), log_z(ctx, {kTokens}, DType::kF32);
+  for (Tensor* x : {&hidden, &weight, &dweight}) Fill(ctx, 0, x->view());
+  HeadLoss(ctx, hidden, {.value = weight}, problem.targets, problem.token_weights, spec, nll.view(),
+           log_z.view(), dhidden.view(), dweight.view());
+  return shapes;
+}
+
+TEST(HeadLossPartsTest, EveryRankGathersAsOftenAlsoWhereNothingIsComputed) {
+  const Problem problem = Draw(1);
+  CpuAllocator memory;
+  MetaAllocator rehearsal(Device::kCpu);
+  Context ctx(memory), meta(rehearsal);
+  const std::vector<Shape> shapes = Gathered(ctx, 600, problem);
+  EXPECT_GT(shapes.size(), 4u);
+  EXPECT_EQ(Gathered(ctx, 100, problem), shapes);
+  EXPECT_EQ(Gathered(meta, 600, problem), shapes);
+  EXPECT_EQ(Gathered(meta, 100, problem), shapes);
 }
 
 TEST(HeadLossPartsDeathTest, ChecksThatPartsAreJoined) {
