@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "checkpoint/cell_sum.h"
 #include "core/base/check.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
@@ -24,23 +25,40 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr char kFormat[] = "frond commit record";
-constexpr int kFormatNumber = 1;
+// 1 has whole files' checksums only; 2 has ranges too.
+constexpr int kPlainFormat = 1;
+constexpr int kRangesFormat = 2;
 
 absl::Status Damaged(const std::string& path, absl::string_view what) {
   return absl::DataLossError(absl::StrCat("'", path, "': ", what));
 }
 
+Json RenderFile(const FileRecord& file) {
+  Json json = {{"path", file.path}, {"size", file.size}};
+  if (file.ranges.empty()) {
+    json["xxh3"] = HashToHex(file.checksum);
+    return json;
+  }
+  json["ranges"] = Json::array();
+  for (const FileRange& range : file.ranges) {
+    json["ranges"].push_back({{"name", range.name},
+                              {"bytes", range.bytes},
+                              {"cell", range.cell_bytes},
+                              {"sum", HashToHex(range.checksum)}});
+  }
+  return json;
+}
+
 // The one text of a list of files. The checksum covers all before it, and readers compare whole
 // texts, so that no bit of a record can change unseen.
 std::string Render(const std::vector<FileRecord>& files) {
+  const bool has_ranges = std::any_of(files.begin(), files.end(),
+                                      [](const FileRecord& file) { return !file.ranges.empty(); });
   Json record;
   record["format"] = kFormat;
-  record["format_number"] = kFormatNumber;
+  record["format_number"] = has_ranges ? kRangesFormat : kPlainFormat;
   record["files"] = Json::array();
-  for (const FileRecord& file : files) {
-    record["files"].push_back(
-        {{"path", file.path}, {"size", file.size}, {"xxh3", HashToHex(file.checksum)}});
-  }
+  for (const FileRecord& file : files) record["files"].push_back(RenderFile(file));
   record["checksum"] = HashToHex(Hash64(record.dump(1)));
   return record.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -59,14 +77,49 @@ std::optional<uint64_t> ParseHex(const Json& json) {
   return value;
 }
 
-std::optional<FileRecord> ParseFile(const Json& json) {
-  if (!json.is_object() || !json.contains("path") || !json["path"].is_string() ||
-      !json.contains("size") || !json["size"].is_number_unsigned() || !json.contains("xxh3")) {
+bool HasText(const Json& json, const char* field) {
+  return json.contains(field) && json[field].is_string();
+}
+bool HasNumber(const Json& json, const char* field) {
+  return json.contains(field) && json[field].is_number_unsigned();
+}
+
+// The range that begins at `offset`.
+std::optional<FileRange> ParseRange(const Json& json, uint64_t offset) {
+  if (!json.is_object() || !HasText(json, "name") || !HasNumber(json, "bytes") ||
+      !HasNumber(json, "cell") || !json.contains("sum")) {
     return std::nullopt;
   }
+  const std::optional<uint64_t> checksum = ParseHex(json["sum"]);
+  const uint64_t bytes = json["bytes"].get<uint64_t>(), cell = json["cell"].get<uint64_t>();
+  if (!checksum || cell == 0 || bytes % cell != 0) return std::nullopt;
+  return FileRange{json["name"].get<std::string>(), offset, bytes, cell, *checksum};
+}
+
+// Ranges that fill the file.
+bool ParseRanges(const Json& json, FileRecord& file) {
+  if (!json.is_array() || json.empty()) return false;
+  uint64_t offset = 0;
+  for (const Json& entry : json) {
+    std::optional<FileRange> range = ParseRange(entry, offset);
+    if (!range || __builtin_add_overflow(offset, range->bytes, &offset)) return false;
+    file.ranges.push_back(*std::move(range));
+  }
+  return offset == file.size;
+}
+
+std::optional<FileRecord> ParseFile(const Json& json) {
+  if (!json.is_object() || !HasText(json, "path") || !HasNumber(json, "size")) return std::nullopt;
+  FileRecord file{json["path"].get<std::string>(), json["size"].get<uint64_t>()};
+  if (json.contains("ranges")) {
+    if (!ParseRanges(json["ranges"], file)) return std::nullopt;
+    return file;
+  }
+  if (!json.contains("xxh3")) return std::nullopt;
   const std::optional<uint64_t> checksum = ParseHex(json["xxh3"]);
   if (!checksum) return std::nullopt;
-  return FileRecord{json["path"].get<std::string>(), json["size"].get<uint64_t>(), *checksum};
+  file.checksum = *checksum;
+  return file;
 }
 
 // Paths of all regular files relative to `folder`, sorted, without the record itself; and the
@@ -120,8 +173,21 @@ absl::Status CheckSize(const std::string& folder, const FileRecord& file) {
   return Damaged(path, absl::StrCat("has ", size, " bytes, but ", file.size, " were written"));
 }
 
+absl::Status CheckRange(const std::string& path, const FileRange& range) {
+  CellSum cells(range.cell_bytes, 0);
+  RETURN_IF_ERROR(ReadFileRange(path, range.offset, range.bytes,
+                                [&](absl::string_view piece) { cells.Add(piece); }));
+  if (cells.sum() == range.checksum) return absl::OkStatus();
+  const std::string what =
+      range.name.empty() ? "its header" : absl::StrCat("tensor '", range.name, "'");
+  return Damaged(path, absl::StrCat("checksum of ", what, " is ", HashToHex(cells.sum()), ", but ",
+                                    HashToHex(range.checksum), " was written"));
+}
+
 absl::Status CheckChecksum(const std::string& folder, const FileRecord& file) {
   const std::string path = JoinPath(folder, file.path);
+  for (const FileRange& range : file.ranges) RETURN_IF_ERROR(CheckRange(path, range));
+  if (!file.ranges.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const FileDigest digest, DigestFile(path));
   if (digest.checksum == file.checksum) return absl::OkStatus();
   return Damaged(path, absl::StrCat("checksum is ", HashToHex(digest.checksum), ", but ",
@@ -142,7 +208,7 @@ absl::Status WriteCommitRecord(const std::string& folder, const std::vector<File
     const std::string path = JoinPath(folder, relative);
     RETURN_IF_ERROR(SyncFile(path));
     ASSIGN_OR_RETURN(const FileDigest digest, DigestFile(path));
-    by_path[relative] = {relative, digest.size, digest.checksum};
+    by_path[relative] = {relative, digest.size, digest.checksum, {}};
   }
   for (const std::string& inner : listing.folders) RETURN_IF_ERROR(SyncDirectory(inner));
   std::vector<FileRecord> files;
@@ -158,8 +224,10 @@ absl::StatusOr<std::vector<FileRecord>> ReadCommitRecord(const std::string& fold
   if (!json.is_object() || !json.contains("files") || !json["files"].is_array()) {
     return Damaged(path, "is not a commit record");
   }
-  if (json.value("format_number", Json()) != kFormatNumber) {
-    return Damaged(path, absl::StrCat("has a format_number other than ", kFormatNumber));
+  const Json number = json.value("format_number", Json());
+  if (number != kPlainFormat && number != kRangesFormat) {
+    return Damaged(path, absl::StrCat("has a format_number other than ", kPlainFormat, " and ",
+                                      kRangesFormat));
   }
   std::vector<FileRecord> files;
   for (const Json& entry : json["files"]) {

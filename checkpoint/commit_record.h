@@ -1,4 +1,4 @@
-// The commit record of a folder: every file's size and checksum, written last. A folder without a
+// The commit record of a folder: every file's size and checksums, written last. A folder without a
 // valid record, or with a file that is not as recorded, was never finished or is damaged.
 #pragma once
 

@@ -73,6 +73,16 @@ absl::Status ReadPieces(const std::string& path, size_t piece_bytes, Consume&& c
   return absl::OkStatus();
 }
 
+absl::Status SyncAndClose(int fd, const std::string& path) {
+  if (::fsync(fd) != 0) {
+    absl::Status status = ErrnoStatus("cannot sync", path);
+    ::close(fd);
+    return status;
+  }
+  if (::close(fd) != 0) return ErrnoStatus("cannot close", path);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
@@ -91,6 +101,38 @@ absl::StatusOr<FileDigest> DigestFile(const std::string& path) {
   }));
   digest.checksum = hash.Digest();
   return digest;
+}
+
+absl::Status ReadFileRange(const std::string& path, uint64_t offset, uint64_t size,
+                           const std::function<void(absl::string_view)>& consume) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return ErrnoStatus("cannot open", path);
+  absl::Status status;
+  std::vector<char> buffer(std::min<uint64_t>(size, 1 << 20));
+  for (uint64_t done = 0; done < size;) {
+    const size_t wanted = std::min<uint64_t>(buffer.size(), size - done);
+    const ssize_t got = ::pread(fd, buffer.data(), wanted, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) status = ErrnoStatus("cannot read", path);
+    if (got == 0) {
+      status = absl::DataLossError(
+          absl::StrCat("'", path, "' ends at byte ", offset + done, ", before ", offset + size));
+    }
+    if (got <= 0) break;
+    consume(absl::string_view(buffer.data(), static_cast<size_t>(got)));
+    done += static_cast<uint64_t>(got);
+  }
+  ::close(fd);
+  return status;
+}
+
+absl::Status CreateFileOfSize(const std::string& path, uint64_t size) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) return ErrnoStatus("cannot create", path);
+  absl::Status status;
+  if (::ftruncate(fd, static_cast<off_t>(size)) != 0) status = ErrnoStatus("cannot write", path);
+  ::close(fd);
+  return status;
 }
 
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes) {
@@ -183,16 +225,31 @@ absl::Status FileWriter::Append(absl::string_view bytes) {
   return absl::OkStatus();
 }
 
-absl::Status FileWriter::Close() {
-  const int fd = std::exchange(fd_, -1);
-  if (::fsync(fd) != 0) {
-    absl::Status status = ErrnoStatus("cannot sync", path_);
-    ::close(fd);
-    return status;
+absl::Status FileWriter::Close() { return SyncAndClose(std::exchange(fd_, -1), path_); }
+
+absl::StatusOr<std::unique_ptr<RangeWriter>> RangeWriter::Open(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return ErrnoStatus("cannot open", path);
+  return std::unique_ptr<RangeWriter>(new RangeWriter(path, fd));
+}
+
+RangeWriter::~RangeWriter() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+absl::Status RangeWriter::WriteAt(uint64_t offset, absl::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t wrote = ::pwrite(fd_, bytes.data(), std::min<size_t>(bytes.size(), 1u << 30),
+                                   static_cast<off_t>(offset));
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) return ErrnoStatus("cannot write", path_);
+    bytes.remove_prefix(static_cast<size_t>(wrote));
+    offset += static_cast<uint64_t>(wrote);
   }
-  if (::close(fd) != 0) return ErrnoStatus("cannot close", path_);
   return absl::OkStatus();
 }
+
+absl::Status RangeWriter::Close() { return SyncAndClose(std::exchange(fd_, -1), path_); }
 
 absl::StatusOr<std::unique_ptr<MappedFile>> MappedFile::Open(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);

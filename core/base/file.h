@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -37,6 +39,33 @@ struct FileDigest {
 // Reads the whole file, a piece at a time; a failing disk is an error and not a signal, as it would
 // be through a memory map.
 absl::StatusOr<FileDigest> DigestFile(const std::string& path);
+
+// Hands bytes [offset, offset + size) of a file to `consume`, in order and a piece at a time. A
+// file that ends before is an error.
+absl::Status ReadFileRange(const std::string& path, uint64_t offset, uint64_t size,
+                           const std::function<void(absl::string_view)>& consume);
+
+// Makes a file of `size` zero bytes, or makes an existing one that. Takes no space on the disk yet,
+// and is not synced.
+absl::Status CreateFileOfSize(const std::string& path, uint64_t size);
+
+// Writes anywhere into an existing file. Several processes may write one file, each its own bytes.
+// Close() syncs what was written here to the disk.
+class RangeWriter {
+ public:
+  static absl::StatusOr<std::unique_ptr<RangeWriter>> Open(const std::string& path);
+  ~RangeWriter();
+  RangeWriter(const RangeWriter&) = delete;
+  RangeWriter& operator=(const RangeWriter&) = delete;
+
+  absl::Status WriteAt(uint64_t offset, absl::string_view bytes);
+  absl::Status Close();
+
+ private:
+  RangeWriter(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  std::string path_;
+  int fd_;
+};
 
 // Appends to a new file and keeps its size and checksum. Close() syncs to the disk; a writer
 // destroyed before Close() leaves an incomplete file behind.
