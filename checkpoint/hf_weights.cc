@@ -7,7 +7,6 @@
 #include "absl/strings/str_format.h"
 #include "core/base/check.h"
 #include "core/base/file.h"
-#include "core/base/hash.h"
 #include "core/base/status_macros.h"
 
 namespace frond {
@@ -57,42 +56,15 @@ absl::Status NoWeights(const std::string& folder) {
       pickled ? "; it has pytorch_model.bin: save it again with safe_serialization=True" : ""));
 }
 
-// How many leading tensors from `first` on fit one shard; at least one.
-size_t CountForShard(std::span<const NamedTensor> tensors, size_t first,
-                     const HfWriteOptions& options) {
+// How many leading specs from `first` on fit one shard; at least one.
+size_t CountForShard(std::span<const SafetensorsSpec> specs, size_t first, uint64_t max_bytes) {
   uint64_t bytes = 0;
   size_t end = first;
-  for (; end < tensors.size(); ++end) {
-    bytes += static_cast<uint64_t>(tensors[end].value.num_elements()) * DTypeSize(options.dtype);
-    if (bytes > options.max_shard_bytes && end > first) break;
+  for (; end < specs.size(); ++end) {
+    bytes += specs[end].bytes();
+    if (bytes > max_bytes && end > first) break;
   }
   return end - first;
-}
-
-absl::StatusOr<FileRecord> WriteShard(const std::string& folder, const std::string& file_name,
-                                      std::span<const NamedTensor> tensors, DType dtype) {
-  std::vector<SafetensorsSpec> specs;
-  for (const NamedTensor& tensor : tensors) {
-    specs.push_back({tensor.name, dtype, tensor.value.shape});
-  }
-  ASSIGN_OR_RETURN(auto writer,
-                   SafetensorsWriter::Create(JoinPath(folder, file_name), std::move(specs)));
-  for (const NamedTensor& tensor : tensors) {
-    RETURN_IF_ERROR(writer->AppendMaster(tensor.name, tensor.master(), tensor.memory));
-  }
-  ASSIGN_OR_RETURN(FileRecord record, writer->Close());
-  record.path = file_name;
-  return record;
-}
-
-absl::StatusOr<FileRecord> WriteIndex(const std::string& folder, const Json& weight_map,
-                                      uint64_t total_bytes) {
-  Json index;
-  index["metadata"] = {{"total_size", total_bytes}};
-  index["weight_map"] = weight_map;
-  const std::string text = index.dump(2) + "\n";
-  RETURN_IF_ERROR(WriteFileAtomically(JoinPath(folder, kIndexFile), text));
-  return FileRecord{kIndexFile, text.size(), Hash64(text)};
 }
 
 }  // namespace
@@ -175,32 +147,57 @@ absl::Status HfWeights::ReadMaster(absl::string_view name, const NamedTensor& ou
   return reader->ReadMaster(name, out);
 }
 
+std::vector<PlannedFile> PlanHfWeights(std::span<const NamedTensor> tensors,
+                                       const HfWriteOptions& options) {
+  std::vector<SafetensorsSpec> specs;
+  for (const NamedTensor& tensor : tensors) {
+    specs.push_back({tensor.name, options.dtype, tensor.whole_shape()});
+  }
+  std::vector<size_t> begins = {0};
+  while (begins.back() < specs.size()) {
+    begins.push_back(begins.back() + CountForShard(specs, begins.back(), options.max_shard_bytes));
+  }
+  const size_t count = begins.size() - 1;
+  std::vector<PlannedFile> shards(count);
+  for (size_t i = 0; i < count; ++i) {
+    for (size_t t = begins[i]; t < begins[i + 1]; ++t) shards[i].tensors.push_back(t);
+    shards[i].layout = LayOutSafetensors(
+        count == 1 ? kSingleFile : absl::StrFormat("model-%05d-of-%05d.safetensors", i + 1, count),
+        std::vector<SafetensorsSpec>(specs.begin() + static_cast<long>(begins[i]),
+                                     specs.begin() + static_cast<long>(begins[i + 1])));
+  }
+  return shards;
+}
+
+absl::Status WriteHfIndex(const std::string& folder, std::span<const PlannedFile> shards,
+                          std::vector<FileRecord>& records) {
+  if (shards.size() <= 1) return absl::OkStatus();
+  Json weight_map = Json::object();
+  uint64_t total_bytes = 0;
+  for (const PlannedFile& shard : shards) {
+    for (const SafetensorsSpec& spec : shard.layout.specs) {
+      CHECK(!weight_map.contains(spec.name)) << "tensor written twice: " << spec.name;
+      weight_map[spec.name] = shard.layout.path;
+      total_bytes += spec.bytes();
+    }
+  }
+  Json index;
+  index["metadata"] = {{"total_size", total_bytes}};
+  index["weight_map"] = weight_map;
+  ASSIGN_OR_RETURN(records.emplace_back(),
+                   WriteRecordedFile(folder, kIndexFile, index.dump(2) + "\n"));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<FileRecord>> WriteHfWeights(const std::string& folder,
                                                        std::span<const NamedTensor> tensors,
                                                        const HfWriteOptions& options) {
-  std::vector<std::span<const NamedTensor>> shards;
-  uint64_t total_bytes = 0;
-  for (size_t first = 0; first < tensors.size(); first += shards.back().size()) {
-    shards.push_back(tensors.subspan(first, CountForShard(tensors, first, options)));
-  }
-  Json weight_map = Json::object();
+  const std::vector<PlannedFile> shards = PlanHfWeights(tensors, options);
   std::vector<FileRecord> records;
-  for (size_t i = 0; i < shards.size(); ++i) {
-    const std::string file_name =
-        shards.size() == 1
-            ? kSingleFile
-            : absl::StrFormat("model-%05d-of-%05d.safetensors", i + 1, shards.size());
-    ASSIGN_OR_RETURN(FileRecord record, WriteShard(folder, file_name, shards[i], options.dtype));
-    records.push_back(std::move(record));
-    for (const NamedTensor& tensor : shards[i]) {
-      CHECK(!weight_map.contains(tensor.name)) << "tensor written twice: " << tensor.name;
-      weight_map[tensor.name] = file_name;
-      total_bytes += static_cast<uint64_t>(tensor.value.num_elements()) * DTypeSize(options.dtype);
-    }
+  for (const PlannedFile& shard : shards) {
+    ASSIGN_OR_RETURN(records.emplace_back(), WritePlannedFile(folder, shard, tensors));
   }
-  if (shards.size() <= 1) return records;
-  ASSIGN_OR_RETURN(FileRecord index, WriteIndex(folder, weight_map, total_bytes));
-  records.push_back(std::move(index));
+  RETURN_IF_ERROR(WriteHfIndex(folder, shards, records));
   return records;
 }
 

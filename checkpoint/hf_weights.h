@@ -15,6 +15,7 @@
 #include "checkpoint/file_record.h"
 #include "checkpoint/named_tensor.h"
 #include "checkpoint/safetensors.h"
+#include "checkpoint/safetensors_writer.h"
 #include "core/tensor/tensor.h"
 
 namespace frond {
@@ -50,9 +51,17 @@ struct HfWriteOptions {
   uint64_t max_shard_bytes = 5'000'000'000;
 };
 
-// Writes floating tensors, in the order given, into an existing folder that holds no weights yet:
-// one file where all fit, else shards model-00001-of-00003.safetensors and their index. The records
-// name paths relative to `folder`.
+// Floating tensors in the order given: one file where all fit, else shards
+// model-00001-of-00003.safetensors. Paths are relative to the model's folder.
+std::vector<PlannedFile> PlanHfWeights(std::span<const NamedTensor> tensors,
+                                       const HfWriteOptions& options);
+
+// Adds the index of the shards' tensors, where there are several.
+absl::Status WriteHfIndex(const std::string& folder, std::span<const PlannedFile> shards,
+                          std::vector<FileRecord>& records);
+
+// Writes whole tensors as planned, with their index, into an existing folder that holds no weights
+// yet. The records name paths relative to `folder`.
 absl::StatusOr<std::vector<FileRecord>> WriteHfWeights(const std::string& folder,
                                                        std::span<const NamedTensor> tensors,
                                                        const HfWriteOptions& options);

@@ -1,8 +1,8 @@
 // Safetensors files: an 8-byte little-endian header length, a JSON header {name: {dtype, shape,
 // data_offsets}}, then the tensors' bytes (https://github.com/huggingface/safetensors).
 //
-// Nothing in a file is believed before it is checked: a Status names the file, the tensor and the
-// value that is wrong.
+// Reading them; checkpoint/safetensors_writer.h writes. Nothing in a file is believed before it is
+// checked: a Status names the file, the tensor and the value that is wrong.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "checkpoint/file_record.h"
 #include "checkpoint/named_tensor.h"
 #include "checkpoint/stored_type.h"
 #include "core/base/file.h"
@@ -76,50 +75,5 @@ class SafetensorsReader {
   std::unordered_map<std::string, size_t> index_;
   std::map<std::string, std::string> metadata_;
 };
-
-// A tensor as it will stand in a file.
-struct SafetensorsSpec {
-  std::string name;
-  DType dtype = DType::kF32;
-  Shape shape;
-};
-
-// Writes one file, tensor after tensor: no more than a small buffer is held. A writer destroyed
-// before Close() leaves an incomplete file, which the reader refuses.
-class SafetensorsWriter {
- public:
-  // `specs` in file order: names distinct, wider elements before narrower ones (CHECKed), so that
-  // every tensor is aligned to its element.
-  static absl::StatusOr<std::unique_ptr<SafetensorsWriter>> Create(
-      const std::string& path, std::vector<SafetensorsSpec> specs);
-
-  // The next tensor: `name` and the shape are those of its spec (CHECKed); a floating value is
-  // converted to the spec's dtype. It lies in `memory` (null: the host's).
-  absl::Status Append(absl::string_view name, ConstView value, Allocator* memory = nullptr);
-  // The same for a master weight, from its exact numbers.
-  absl::Status AppendMaster(absl::string_view name, const MasterView& master,
-                            Allocator* memory = nullptr);
-  // Syncs the file to the disk. All tensors must have been written (CHECKed). The record's path is
-  // the one given to Create.
-  absl::StatusOr<FileRecord> Close();
-
- private:
-  SafetensorsWriter(std::string path, std::unique_ptr<FileWriter> file,
-                    std::vector<SafetensorsSpec> specs);
-  const SafetensorsSpec& NextSpec(absl::string_view name, const Shape& shape);
-  // `value` in host memory.
-  absl::Status AppendPiece(ConstView value, DType dtype);
-  absl::Status AppendRaw(ConstView value);
-
-  std::string path_;
-  std::unique_ptr<FileWriter> file_;
-  std::vector<SafetensorsSpec> specs_;
-  size_t next_ = 0;
-  std::vector<char> buffer_;
-};
-
-// Writes all of `tensors` in their own dtypes, wider elements first.
-absl::StatusOr<FileRecord> WriteSafetensors(const std::string& path,
-                                            std::span<const NamedTensor> tensors);
 
 }  // namespace frond

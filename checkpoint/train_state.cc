@@ -15,10 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr char kFolder[] = "train_state";
 constexpr char kStateFile[] = "train_state/state.json";
-constexpr char kOptimizerFile[] = "train_state/optimizer.safetensors";
-constexpr char kMastersFile[] = "train_state/masters.safetensors";
 constexpr int64_t kFormat = 1;
 
 // The fields of state.json, for the writer and the reader.
@@ -71,14 +68,6 @@ absl::Status BadState(const std::string& path, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("'", path, "': ", what));
 }
 
-absl::StatusOr<FileRecord> WriteTensors(const std::string& folder, const std::string& name,
-                                        std::span<const NamedTensor> tensors) {
-  RETURN_IF_ERROR(CreateDirectories(JoinPath(folder, kFolder)));
-  ASSIGN_OR_RETURN(FileRecord record, WriteSafetensors(JoinPath(folder, name), tensors));
-  record.path = name;
-  return record;
-}
-
 absl::Status ReadTensors(const std::string& path, std::span<const NamedTensor> tensors) {
   ASSIGN_OR_RETURN(const auto reader, SafetensorsReader::Open(path));
   std::set<std::string> wanted;
@@ -103,7 +92,7 @@ absl::StatusOr<FileRecord> WriteTrainState(const std::string& folder, const Trai
   Json json;
   json["format"] = kFormat;
   VisitFields(state, [&](const char* name, const auto& value) { json[name] = value; });
-  RETURN_IF_ERROR(CreateDirectories(JoinPath(folder, kFolder)));
+  RETURN_IF_ERROR(CreateDirectories(JoinPath(folder, kTrainStateFolder)));
   return WriteRecordedFile(folder, kStateFile,
                            json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
@@ -135,18 +124,8 @@ absl::StatusOr<TrainState> ReadTrainState(const std::string& folder) {
   return state;
 }
 
-absl::StatusOr<FileRecord> WriteOptimizerState(const std::string& folder,
-                                               std::span<const NamedTensor> slots) {
-  return WriteTensors(folder, kOptimizerFile, slots);
-}
-
 absl::Status ReadOptimizerState(const std::string& folder, std::span<const NamedTensor> slots) {
   return ReadTensors(JoinPath(folder, kOptimizerFile), slots);
-}
-
-absl::StatusOr<FileRecord> WriteMasters(const std::string& folder,
-                                        std::span<const NamedTensor> masters) {
-  return WriteTensors(folder, kMastersFile, masters);
 }
 
 bool HasMasters(const std::string& folder) { return PathExists(JoinPath(folder, kMastersFile)); }

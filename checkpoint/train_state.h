@@ -34,21 +34,21 @@ struct TrainState {
   bool operator==(const TrainState&) const = default;
 };
 
-// All functions take the checkpoint's folder; records name paths relative to it. Writers create
-// `train_state/` where it is missing.
+// All functions take the checkpoint's folder, and paths are relative to it.
+inline constexpr char kTrainStateFolder[] = "train_state";
+
+// Creates `train_state/` where it is missing.
 absl::StatusOr<FileRecord> WriteTrainState(const std::string& folder, const TrainState& state);
 // Missing, unknown and mistyped fields are errors.
 absl::StatusOr<TrainState> ReadTrainState(const std::string& folder);
 
-// train_state/optimizer.safetensors: every tensor in its own dtype.
-absl::StatusOr<FileRecord> WriteOptimizerState(const std::string& folder,
-                                               std::span<const NamedTensor> slots);
-// The file must hold these tensors with these shapes and no others.
+// Every tensor of the optimizer in its own dtype.
+inline constexpr char kOptimizerFile[] = "train_state/optimizer.safetensors";
+// The file must hold these tensors with these whole shapes and no others.
 absl::Status ReadOptimizerState(const std::string& folder, std::span<const NamedTensor> slots);
 
-// train_state/masters.safetensors: the exact parameters, where the model's own files are narrower.
-absl::StatusOr<FileRecord> WriteMasters(const std::string& folder,
-                                        std::span<const NamedTensor> masters);
+// The exact parameters, where the model's own files are narrower.
+inline constexpr char kMastersFile[] = "train_state/masters.safetensors";
 bool HasMasters(const std::string& folder);
 absl::Status ReadMasters(const std::string& folder, std::span<const NamedTensor> masters);
 

@@ -18,7 +18,15 @@ constexpr char kGenerationConfig[] = "generation_config.json";
 std::vector<NamedTensor> NamedSlots(Optimizer& optimizer, const ParamStore& store) {
   Allocator* memory = store.params().front()->value.memory();
   std::vector<NamedTensor> named;
-  for (OptimizerSlot& slot : optimizer.Slots()) named.push_back({slot.name, slot.value, memory});
+  for (OptimizerSlot& slot : optimizer.Slots()) {
+    const ParamSlice& slice = slot.slice;
+    const Shape whole = slot.value.shape.rank() == 2 ? Shape{slice.whole_rows, slice.whole_cols}
+                                                     : Shape{slice.whole_rows};
+    named.push_back({.name = slot.name,
+                     .value = slot.value,
+                     .memory = memory,
+                     .part = TensorPart{whole, slice}});
+  }
   return named;
 }
 
@@ -83,22 +91,28 @@ absl::Status CompleteFolder(const std::string& folder, const CarriedFiles& carri
 
 }  // namespace
 
-absl::StatusOr<std::vector<FileRecord>> WriteRunCheckpoint(const std::string& folder,
-                                                           const T5Model& model,
-                                                           const RunCheckpointParts& parts) {
-  const CarriedFiles& carried = parts.carried;
-  ASSIGN_OR_RETURN(const bool carry, HoldsOurTokenizer(carried));
+absl::Status StartRunCheckpoint(Context& ctx, CheckpointSaver& saver, const T5Model& model,
+                                const RunCheckpointParts& parts) {
   const std::vector<NamedTensor> weights = NamedMasters(model.params());
   const std::vector<NamedTensor> slots = NamedSlots(*parts.optimizer, model.params());
-  ASSIGN_OR_RETURN(std::vector<FileRecord> records,
-                   WriteCheckpointFiles(folder, {.config_json = T5ConfigToJson(model.config()),
-                                                 .weights = weights,
-                                                 .weight_options = {.dtype = parts.weights},
-                                                 .optimizer_slots = slots,
-                                                 .state = parts.state,
-                                                 .carry_from = carry ? carried.model_folder : ""}));
-  RETURN_IF_ERROR(CompleteFolder(folder, carried, model.config(), records));
-  return records;
+  const auto write_texts =
+      [config = model.config(), state = parts.state, carried = parts.carried](
+          const std::string& folder,
+          const CheckpointPlan& plan) -> absl::StatusOr<std::vector<FileRecord>> {
+    ASSIGN_OR_RETURN(const bool carry, HoldsOurTokenizer(carried));
+    ASSIGN_OR_RETURN(std::vector<FileRecord> records,
+                     WriteCheckpointTexts(folder, plan,
+                                          {.config_json = T5ConfigToJson(config),
+                                           .state = state,
+                                           .carry_from = carry ? carried.model_folder : ""}));
+    RETURN_IF_ERROR(CompleteFolder(folder, carried, config, records));
+    return records;
+  };
+  return saver.Start(ctx, {.step = parts.state.step,
+                           .weights = weights,
+                           .optimizer_slots = slots,
+                           .weight_options = {.dtype = parts.weights},
+                           .write_texts = write_texts});
 }
 
 absl::StatusOr<TrainState> ReadRunCheckpoint(const std::string& folder, T5Model& model,

@@ -2,16 +2,12 @@
 // stands.
 #pragma once
 
-#include <memory>
-#include <optional>
-#include <span>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "checkpoint/checkpoint_store.h"
 #include "checkpoint/train_state.h"
+#include "launch/checkpoint_saver.h"
 #include "models/t5/t5_model.h"
 #include "optim/optimizer.h"
 
@@ -28,18 +24,18 @@ struct CarriedFiles {
 // What is written beside the model's parameters.
 struct RunCheckpointParts {
   Optimizer* optimizer = nullptr;
-  const TrainState* state = nullptr;
+  TrainState state;
   CarriedFiles carried;
   DType weights = DType::kF32;  // of the model's files; kBF16 keeps the exact masters beside them
 };
 
-// Writes the model and its parts into `folder`. Not collective: rank 0 calls it.
-absl::StatusOr<std::vector<FileRecord>> WriteRunCheckpoint(const std::string& folder,
-                                                           const T5Model& model,
-                                                           const RunCheckpointParts& parts);
+// Begins to save the model and its parts as the checkpoint of state.step; what is saved is the
+// state of this moment. Collective over the saver's world; state and carried files count on rank 0.
+absl::Status StartRunCheckpoint(Context& ctx, CheckpointSaver& saver, const T5Model& model,
+                                const RunCheckpointParts& parts);
 
-// Fills masters and optimizer from a checkpoint folder, to the bit. The model's parameters must be
-// allocated, the optimizer registered.
+// Fills masters and optimizer, as far as this rank holds them, from a checkpoint folder, to the
+// bit. The model's parameters must be allocated, the optimizer registered.
 absl::StatusOr<TrainState> ReadRunCheckpoint(const std::string& folder, T5Model& model,
                                              Optimizer& optimizer);
 

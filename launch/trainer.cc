@@ -1,12 +1,14 @@
 #include "launch/trainer.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/base/log.h"
 #include "core/base/status_macros.h"
 #include "dist/collective_watchdog.h"
 #include "dist/sum_numbers.h"
@@ -17,7 +19,7 @@ namespace frond {
 namespace {
 
 // Layout of the sums that ranks add up once per step.
-enum SumIndex : size_t { kLoss, kZLoss, kStop, kLanguages };
+enum SumIndex : size_t { kLoss, kZLoss, kStop, kSave, kLanguages };
 
 bool IsFiniteLoss(const std::vector<double>& sums) {
   return std::isfinite(sums[kLoss]) && std::isfinite(sums[kZLoss]);
@@ -77,6 +79,7 @@ std::vector<double> Trainer::RunPasses(const StepPlan& plan, GradSink& sink) {
     }
   }
   if (stop_ != nullptr && stop_->Requested()) sums[kStop] = 1;
+  sums[kSave] = saver_->Flag();
   return sums;
 }
 
@@ -93,7 +96,9 @@ std::string Trainer::LanguageMix(const StepPlan& plan) const {
 }
 
 // What the first rank whose own loss is not finite says. Every rank calls it.
-absl::Status Trainer::LossError(const StepPlan& plan, const std::vector<double>& own) const {
+absl::Status Trainer::LossError(const StepPlan& plan, const std::vector<double>& own) {
+  const absl::Status saved = FinishSave();
+  if (!saved.ok()) LOG(WARNING) << "the last save has failed: " << saved.message();
   absl::Status status;
   if (!IsFiniteLoss(own)) {
     status = absl::InternalError(absl::StrCat(
@@ -107,6 +112,7 @@ absl::Status Trainer::LossError(const StepPlan& plan, const std::vector<double>&
 }
 
 absl::Status Trainer::Step() {
+  const auto start = std::chrono::steady_clock::now();
   world_.watchdog().SetStep(state_.step + 1);
   const StepPlan plan = data_->NextStep(mesh_->data().rank(), mesh_->data().size());
   ctx_.rng = {.seed = config_.seed(), .step = static_cast<uint64_t>(state_.step)};
@@ -123,6 +129,8 @@ absl::Status Trainer::Step() {
   if (in_backward_ == nullptr) UpdateParameters(*norm);
   model_->params().PrepareCompute(ctx_, /*for_training=*/true);
   CountStep(plan, sums, *norm);
+  last_step_seconds_ =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return absl::OkStatus();
 }
 
@@ -167,6 +175,7 @@ void Trainer::CountStep(const StepPlan& plan, const std::vector<double>& sums,
     interval_.language_tokens[i] += sums[kLanguages + languages + i];
   }
   if (sums[kStop] > 0) stop_agreed_ = true;
+  save_flags_ = sums[kSave];
   last_step_flops_ = 0;
   for (const SideLengths& lengths : plan.lengths) {
     last_step_flops_ += 3 * T5ForwardFlops(model_->config(), lengths.source, lengths.target);
@@ -177,14 +186,28 @@ absl::Status Trainer::Run() {
   // From here on ranks keep pace; before, one may have tokenised for hours.
   world_.watchdog().SetTimeout(config_.mesh().collective_timeout_seconds());
   if (report_ != nullptr) report_->Start(ctx_, state_);
+  const absl::Status trained = RunSteps();
+  // Whatever ended the steps: what has begun to be saved is not lost.
+  const absl::Status saved = FinishSave();
+  if (!trained.ok() && !saved.ok()) LOG(WARNING) << "the last save has failed: " << saved.message();
+  RETURN_IF_ERROR(trained);
+  RETURN_IF_ERROR(saved);
+  if (last_saved_step_ != state_.step) {
+    RETURN_IF_ERROR(Save());
+    RETURN_IF_ERROR(FinishSave());
+  }
+  return AgreeOnStatus(
+      world_, report_ != nullptr ? report_->Finish(state_, stop_agreed_) : absl::OkStatus());
+}
+
+absl::Status Trainer::RunSteps() {
   if (evaluation_pending_) RETURN_IF_ERROR(EvaluatePending());
   while (state_.step < config_.steps() && !stop_agreed_) {
     RETURN_IF_ERROR(Step());
+    RETURN_IF_ERROR(AdvanceSave());
     RETURN_IF_ERROR(AfterStep());
   }
-  if (last_saved_step_ != state_.step) RETURN_IF_ERROR(Save());
-  return AgreeOnStatus(
-      world_, report_ != nullptr ? report_->Finish(state_, stop_agreed_) : absl::OkStatus());
+  return absl::OkStatus();
 }
 
 absl::Status Trainer::AfterStep() {
@@ -233,31 +256,33 @@ absl::Status Trainer::EvaluatePending() {
 }
 
 absl::Status Trainer::Save() {
+  RETURN_IF_ERROR(FinishSave());
+  RunCheckpointParts parts = {
+      .optimizer = optimizer_.get(),
+      .state = state_,
+      .carried = {.tokenizer = tokenizer_->name(), .model_folder = config_.model().path()},
+      .weights = config_.checkpoint().weights() == config::BF16 ? DType::kBF16 : DType::kF32};
   absl::Status status;
   if (world_.rank() == 0) {
-    interval_.Save(state_);
-    if (evaluation_pending_) state_.counters[kEvaluationPending] = 1;
-    if (report_ != nullptr) state_.counters[kMetricsLines] = report_->metrics_lines();
+    interval_.Save(parts.state);
+    if (evaluation_pending_) parts.state.counters[kEvaluationPending] = 1;
+    if (report_ != nullptr) parts.state.counters[kMetricsLines] = report_->metrics_lines();
     status = report_ != nullptr ? report_->Sync() : absl::OkStatus();
-    if (status.ok()) {
-      const RunCheckpointParts parts = {
-          .optimizer = optimizer_.get(),
-          .state = &state_,
-          .carried = {.tokenizer = tokenizer_->name(), .model_folder = config_.model().path()},
-          .weights = config_.checkpoint().weights() == config::BF16 ? DType::kBF16 : DType::kF32};
-      status = store_
-                   ->Save(state_.step,
-                          [&](const std::string& folder) {
-                            return WriteRunCheckpoint(folder, *model_, parts);
-                          })
-                   .status();
-    }
-    state_.counters.clear();
-    state_.values.clear();
-    if (status.ok() && report_ != nullptr) report_->ReportSaved(store_->PathOf(state_.step));
   }
   RETURN_IF_ERROR(AgreeOnStatus(world_, status));
-  last_saved_step_ = state_.step;
+  RETURN_IF_ERROR(StartRunCheckpoint(ctx_, *saver_, *model_, parts));
+  return config_.checkpoint().asynchronous() ? absl::OkStatus() : FinishSave();
+}
+
+absl::Status Trainer::AdvanceSave() { return TakeSaved(saver_->Advance(save_flags_)); }
+
+absl::Status Trainer::FinishSave() { return TakeSaved(saver_->Finish()); }
+
+absl::Status Trainer::TakeSaved(const absl::StatusOr<std::optional<SavedCheckpoint>>& saved) {
+  RETURN_IF_ERROR(saved.status());
+  if (!saved->has_value()) return absl::OkStatus();
+  last_saved_step_ = (*saved)->step;
+  if (report_ != nullptr) report_->ReportSaved(**saved, last_step_seconds_);
   return absl::OkStatus();
 }
 

@@ -77,17 +77,22 @@ class Trainer {
 
   // The sink of the step's passes, ready for them.
   GradSink& StartGradients();
-  // The step's passes; returns this rank's part of the per-step sums [loss, z-loss, stop, nll by
-  // language, tokens by language].
+  // The step's passes; returns this rank's part of the per-step sums [loss, z-loss, stop, save,
+  // nll by language, tokens by language].
   std::vector<double> RunPasses(const StepPlan& plan, GradSink& sink);
   // The global norm of the step's gradients, over all ranks.
   absl::StatusOr<double> FinishGradients();
-  absl::Status LossError(const StepPlan& plan, const std::vector<double>& own) const;
+  absl::Status LossError(const StepPlan& plan, const std::vector<double>& own);
   void UpdateParameters(double gradient_norm);
   void CountStep(const StepPlan& plan, const std::vector<double>& sums, double gradient_norm);
   std::string LanguageMix(const StepPlan& plan) const;
+  absl::Status RunSteps();
   absl::Status AfterStep();
   absl::Status Save();
+  // Goes on with a save under way, or waits for its end.
+  absl::Status AdvanceSave();
+  absl::Status FinishSave();
+  absl::Status TakeSaved(const absl::StatusOr<std::optional<SavedCheckpoint>>& saved);
   absl::Status EvaluateNow();
   absl::Status EvaluatePending();
 
@@ -110,11 +115,14 @@ class Trainer {
   std::unique_ptr<KeepGrads> grads_;
   std::unique_ptr<UpdateInBackward> in_backward_;
   std::unique_ptr<CheckpointStore> store_;  // rank 0
+  std::unique_ptr<CheckpointSaver> saver_;
   std::unique_ptr<Evaluation> evaluation_;  // null: no evaluation during training
   std::unique_ptr<TrainerReport> report_;   // rank 0
   TrainState state_;
   IntervalStats interval_{0};
   double last_step_flops_ = 0;
+  double last_step_seconds_ = 0;
+  double save_flags_ = 0;  // of all ranks, from the last step; see CheckpointSaver::Advance
   bool stop_agreed_ = false;
   // A stop came before or during the evaluation after state_.step: the next start makes up for it.
   bool evaluation_pending_ = false;

@@ -169,7 +169,14 @@ absl::Status TrainerReport::ReportEvaluation(const TrainState& state,
   return tensorboard_->Flush();
 }
 
-void TrainerReport::ReportSaved(const std::string& path) { progress_.PrintLine("saved " + path); }
+void TrainerReport::ReportSaved(const SavedCheckpoint& saved, double step_seconds) {
+  progress_.PrintLine(absl::StrFormat(
+      "saved %s; training stood still for %.3f s (%.2f steps), all took %.1f s", saved.path,
+      saved.stall_seconds, saved.stall_seconds / std::max(1e-9, step_seconds), saved.seconds));
+  if (tensorboard_ == nullptr) return;
+  tensorboard_->AddScalar("speed/save_stall_seconds", saved.step, saved.stall_seconds);
+  tensorboard_->AddScalar("speed/save_seconds", saved.step, saved.seconds);
+}
 
 absl::Status TrainerReport::Sync() {
   if (tensorboard_ != nullptr) RETURN_IF_ERROR(tensorboard_->Flush());

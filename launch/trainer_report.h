@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "checkpoint/train_state.h"
 #include "eval/language_scores.h"
+#include "launch/checkpoint_saver.h"
 #include "launch/interval_stats.h"
 #include "launch/metrics_log.h"
 #include "launch/progress.h"
@@ -48,7 +49,8 @@ class TrainerReport {
   absl::Status ReportInterval(const TrainState& state, const IntervalStats& stats,
                               double learning_rate);
   absl::Status ReportEvaluation(const TrainState& state, const LanguageScores& scores);
-  void ReportSaved(const std::string& path);
+  // `step_seconds`: a step's time, to compare the stall with.
+  void ReportSaved(const SavedCheckpoint& saved, double step_seconds);
   // When this returns, metrics.jsonl is on the disk and event files are the operating system's.
   absl::Status Sync();
   int64_t metrics_lines() const { return metrics_->lines(); }

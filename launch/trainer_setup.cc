@@ -44,6 +44,7 @@ absl::Status Trainer::SetUp() {
   if (config_.mesh().self_test() && world_.size() > 1) RETURN_IF_ERROR(TestMeshLinks());
   omp_set_num_threads(ThreadsPerRank(config_.threads(), world_));
   RETURN_IF_ERROR(AgreeOnStatus(world_, SetUpWorkFolder()));
+  saver_ = std::make_unique<CheckpointSaver>(world_, mesh_->tensor(), store_.get());
   RETURN_IF_ERROR(AgreeOnStatus(world_, SetUpModel()));
   RETURN_IF_ERROR(Resume());
   RETURN_IF_ERROR(AgreeOnStatus(world_, SetUpReport()));

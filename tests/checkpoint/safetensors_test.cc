@@ -9,7 +9,9 @@
 #include <random>
 
 #include "absl/strings/str_cat.h"
-#include "core/base/hash.h"
+#include "checkpoint/cell_sum.h"
+#include "checkpoint/hf_weights.h"
+#include "checkpoint/safetensors_writer.h"
 #include "core/tensor/transfer.h"
 #include "tests/checkpoint/temp_folder.h"
 #include "tests/core/tensor/far_memory.h"
@@ -30,6 +32,10 @@ std::string Error(absl::string_view bytes) {
   return reader.ok() ? "" : std::string(reader.status().message());
 }
 
+void WriteAsBf16(const std::string& folder, const NamedTensor& tensor) {
+  ASSERT_TRUE(WriteHfWeights(folder, {&tensor, 1}, {.dtype = DType::kBF16}).ok());
+}
+
 TEST(SafetensorsTest, RoundTripOfEveryDtype) {
   TempFolder folder;
   TensorBag bag(FreshSeed());
@@ -44,7 +50,15 @@ TEST(SafetensorsTest, RoundTripOfEveryDtype) {
   ASSERT_TRUE(record.ok()) << record.status();
   const std::string bytes = *ReadFile(path);
   EXPECT_EQ(record->size, bytes.size());
-  EXPECT_EQ(record->checksum, Hash64(bytes));
+  uint64_t end = 0;
+  for (const FileRange& range : record->ranges) {
+    EXPECT_EQ(range.offset, end) << range.name;
+    end += range.bytes;
+    CellSum cells(range.cell_bytes, 0);
+    cells.Add(absl::string_view(bytes).substr(range.offset, range.bytes));
+    EXPECT_EQ(range.checksum, cells.sum()) << range.name;
+  }
+  EXPECT_EQ(end, bytes.size());
 
   const auto reader = SafetensorsReader::Open(path);
   ASSERT_TRUE(reader.ok()) << reader.status();
@@ -74,16 +88,13 @@ TEST(SafetensorsTest, ADevicesTensors) {
     CopyFromHost(ctx, host.data, device);
     std::string files[2];
     for (int far = 0; far < 2; ++far) {
-      const std::string path = folder / absl::StrCat("a", far);
-      auto writer = SafetensorsWriter::Create(path, {{"w", DType::kBF16, host.shape}});
-      ASSERT_TRUE(writer.ok());
-      ASSERT_TRUE(
-          (far ? (*writer)->Append("w", device, &memory) : (*writer)->Append("w", host)).ok());
-      ASSERT_TRUE((*writer)->Close().ok());
-      files[far] = *ReadFile(path);
+      NamedTensor tensor = {.name = "w", .value = host};
+      if (far == 1) tensor = {.name = "w", .value = device, .memory = &memory};
+      WriteAsBf16(folder.path(), tensor);
+      files[far] = *ReadFile(folder / "model.safetensors");
     }
     EXPECT_TRUE(files[0] == files[1]);
-    const auto reader = SafetensorsReader::Open(folder / "a0");
+    const auto reader = SafetensorsReader::Open(folder / "model.safetensors");
     ASSERT_TRUE(reader.ok());
     Tensor read(ctx, host.shape, DType::kF32);
     const View expected = bag.Make(absl::StrCat("r", DTypeName(dtype)), host.shape, DType::kF32);
@@ -100,12 +111,8 @@ TEST(SafetensorsTest, ConvertsWhenWritingAndReading) {
   TempFolder folder;
   TensorBag bag(FreshSeed());
   const View f32 = bag.Add("w", {64, 9}, DType::kF32);
-  const std::string path = folder / "a.safetensors";
-  auto writer = SafetensorsWriter::Create(path, {{"w", DType::kBF16, f32.shape}});
-  ASSERT_TRUE(writer.ok());
-  ASSERT_TRUE((*writer)->Append("w", f32).ok());
-  ASSERT_TRUE((*writer)->Close().ok());
-  const auto reader = SafetensorsReader::Open(path);
+  WriteAsBf16(folder.path(), {.name = "w", .value = f32});
+  const auto reader = SafetensorsReader::Open(folder / "model.safetensors");
   const View as_f32 = bag.Make("a", f32.shape, DType::kF32);
   const View as_f64 = bag.Make("b", f32.shape, DType::kF64);
   ASSERT_TRUE((*reader)->Read("w", as_f32).ok());

@@ -124,7 +124,8 @@ TEST(TensorPartTest, WholeShapesAreCompared) {
   EXPECT_THAT(std::string(status.message()),
               HasSubstr("tensor 'w' is [4, 3], but the model wants [8, 3]"));
 
-  ASSERT_TRUE(WriteOptimizerState(folder.path(), bag.tensors()).ok());
+  ASSERT_TRUE(CreateDirectories(folder / kTrainStateFolder).ok());
+  ASSERT_TRUE(WriteSafetensors(folder / kOptimizerFile, bag.tensors()).ok());
   EXPECT_THAT(std::string(ReadOptimizerState(folder.path(), {&wrong, 1}).message()),
               HasSubstr("tensor 'w' is [4, 3], but [8, 3] is wanted"));
   NamedTensor right = wrong;

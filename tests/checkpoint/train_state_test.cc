@@ -73,9 +73,8 @@ TEST(TrainStateTest, OptimizerStateMustMatch) {
   TensorBag slots(FreshSeed());
   slots.Add("row/shared.weight", {10}, DType::kF32);
   slots.Add("column/shared.weight", {4}, DType::kF32);
-  const auto record = WriteOptimizerState(folder.path(), slots.tensors());
-  ASSERT_TRUE(record.ok());
-  EXPECT_EQ(record->path, "train_state/optimizer.safetensors");
+  ASSERT_TRUE(CreateDirectories(folder / kTrainStateFolder).ok());
+  ASSERT_TRUE(WriteSafetensors(folder / kOptimizerFile, slots.tensors()).ok());
   TensorBag read(0);
   read.Make("row/shared.weight", {10}, DType::kF32);
   EXPECT_THAT(Message(ReadOptimizerState(folder.path(), read.tensors())),
@@ -102,12 +101,11 @@ TEST(CheckpointFilesTest, RoundTripThroughTheStore) {
     const TrainState state = SomeState();
     CheckpointStore store(folder.path(), 1);
     const auto path = store.Save(state.step, [&](const std::string& to) {
-      return WriteCheckpointFiles(to, {.config_json = "{}\n",
-                                       .weights = weights.tensors(),
-                                       .weight_options = {.dtype = dtype, .max_shard_bytes = 100},
-                                       .optimizer_slots = slots.tensors(),
-                                       .state = &state,
-                                       .carry_from = folder / "base"});
+      return WriteCheckpointFiles(
+          to, {.weights = weights.tensors(),
+               .weight_options = {.dtype = dtype, .max_shard_bytes = 100},
+               .optimizer_slots = slots.tensors(),
+               .texts = {.config_json = "{}\n", .state = state, .carry_from = folder / "base"}});
     });
     ASSERT_TRUE(path.ok()) << path.status();
     EXPECT_EQ(HasMasters(*path), dtype == DType::kBF16);

@@ -246,7 +246,9 @@ def full_disk(run):
     for limit, file in ((100000, "model.safetensors"), (10, "metrics.jsonl")):
         name = f"a full disk while writing {file}"
         shutil.rmtree(run.folder / "full", ignore_errors=True)
-        config = run.write_config("full", [("steps: 40", f"steps: {LAST_STEP}")])
+        # Where training waits for the disk, the limit comes between the first save and the second.
+        config = run.write_config("full", [("steps: 40", f"steps: {LAST_STEP}"),
+                                           ("keep_last: 2", "keep_last: 2 asynchronous: false")])
         process = start_until_saved(run, config, preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN))
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
         text = process.stderr.read()

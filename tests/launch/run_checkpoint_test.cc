@@ -10,6 +10,7 @@
 
 #include "checkpoint/safetensors.h"
 #include "core/base/file.h"
+#include "dist/local_communicator.h"
 #include "optim/adafactor.h"
 
 namespace frond {
@@ -25,6 +26,20 @@ T5Config TinyConfig() {
           .num_heads = 2,
           .num_layers = 1,
           .num_decoder_layers = 1};
+}
+
+// Saves alone, and waits for it; returns the checkpoint's folder.
+std::string SaveAlone(CheckpointStore& store, const T5Model& model,
+                      const RunCheckpointParts& parts) {
+  CpuAllocator memory;
+  Context ctx(memory);
+  LocalCommunicator world, tensor;
+  CheckpointSaver saver(world, tensor, &store);
+  const absl::Status started = StartRunCheckpoint(ctx, saver, model, parts);
+  EXPECT_TRUE(started.ok()) << started;
+  const auto saved = saver.Finish();
+  EXPECT_TRUE(saved.ok() && saved->has_value()) << saved.status();
+  return saved.ok() && saved->has_value() ? (*saved)->path : "";
 }
 
 // Saves a tiny model that came from `base`, trained with the tokenizer file `tokenizer`.
@@ -50,18 +65,15 @@ class RunCheckpointTest : public testing::Test {
     model.params().Initialize(ctx, 1);
     Adafactor optimizer({});
     optimizer.Register(ctx, model.params());
-    const TrainState state;
     const RunCheckpointParts parts = {
         .optimizer = &optimizer,
-        .state = &state,
+        .state = {.step = 1},
         .carried = {.tokenizer = folder_ + "/ours.model", .model_folder = folder_ + "/base"}};
     CheckpointStore store(folder_, 1);
-    const auto path =
-        store.Save(1, [&](const std::string& to) { return WriteRunCheckpoint(to, model, parts); });
-    EXPECT_TRUE(path.ok()) << path.status();
+    const std::string path = SaveAlone(store, model, parts);
     const auto newest = store.NewestValid();
     EXPECT_TRUE(newest.ok() && newest->found.has_value());
-    return path.value_or("");
+    return path;
   }
 
   const std::string folder_ =
@@ -101,15 +113,12 @@ TEST(RunCheckpointBf16Test, MastersComeBackToTheBit) {
   read.params().Initialize(ctx, 2);
   Adafactor optimizer({});
   optimizer.Register(ctx, model.params());
-  const TrainState state = {.step = 5};
-  const std::string to = folder + "/step";
-  ASSERT_TRUE(CreateDirectories(to).ok());
-  const auto written = WriteRunCheckpoint(to, model,
-                                          {.optimizer = &optimizer,
-                                           .state = &state,
-                                           .carried = {.tokenizer = folder + "/ours.model"},
-                                           .weights = DType::kBF16});
-  ASSERT_TRUE(written.ok()) << written.status();
+  CheckpointStore store(folder, 1);
+  const std::string to = SaveAlone(store, model,
+                                   {.optimizer = &optimizer,
+                                    .state = {.step = 5},
+                                    .carried = {.tokenizer = folder + "/ours.model"},
+                                    .weights = DType::kBF16});
   const auto weights = SafetensorsReader::Open(to + "/model.safetensors");
   ASSERT_TRUE(weights.ok()) << weights.status();
   EXPECT_EQ((*weights)->Find("shared.weight")->type, StoredType::kBF16);
@@ -140,7 +149,7 @@ TEST(RunCheckpointMastersTest, EveryFormatComesBackToTheBit) {
   whole.params().Initialize(ctx, 1);
   for (const MasterFormat format : {MasterFormat::kSplit, MasterFormat::kStochastic}) {
     for (const DType stored : {DType::kF32, DType::kBF16}) {
-      ASSERT_TRUE(RemoveRecursively(folder).ok() && CreateDirectories(folder + "/step").ok());
+      ASSERT_TRUE(RemoveRecursively(folder).ok() && CreateDirectories(folder).ok());
       ASSERT_TRUE(WriteFileAtomically(folder + "/ours.model", "model").ok());
       T5Model model(TinyConfig(), Bf16With(format)), read(TinyConfig(), Bf16With(format));
       T5Model as_whole(TinyConfig(), Bf16With(MasterFormat::kWhole));
@@ -149,15 +158,14 @@ TEST(RunCheckpointMastersTest, EveryFormatComesBackToTheBit) {
       as_whole.params().Initialize(ctx, 3);
       Adafactor optimizer({});
       optimizer.Register(ctx, model.params());
-      const TrainState state = {.step = 5};
-      const auto written = WriteRunCheckpoint(folder + "/step", model,
-                                              {.optimizer = &optimizer,
-                                               .state = &state,
-                                               .carried = {.tokenizer = folder + "/ours.model"},
-                                               .weights = stored});
-      ASSERT_TRUE(written.ok()) << written.status();
+      CheckpointStore store(folder, 1);
+      const std::string to = SaveAlone(store, model,
+                                       {.optimizer = &optimizer,
+                                        .state = {.step = 5},
+                                        .carried = {.tokenizer = folder + "/ours.model"},
+                                        .weights = stored});
       for (T5Model* target : {&read, &as_whole}) {
-        const auto resumed = ReadRunCheckpoint(folder + "/step", *target, optimizer);
+        const auto resumed = ReadRunCheckpoint(to, *target, optimizer);
         ASSERT_TRUE(resumed.ok()) << resumed.status();
       }
       for (size_t i = 0; i < model.params().params().size(); ++i) {

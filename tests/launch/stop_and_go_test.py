@@ -43,6 +43,14 @@ def wait_for_events(process, events):
     return True
 
 
+def wait_for_step(process, step):
+    """Reads stderr up to the line of a step; False where the run ends before."""
+    for line in process.stderr:
+        if line.startswith("step ") and line[5:].split("/")[0].strip() == str(step):
+            return True
+    return False
+
+
 def end(process):
     """Reads what is left and returns the exit code and the text."""
     text = process.stderr.read()
@@ -112,8 +120,8 @@ def check_signal(run, draw, number, reference="reference", ranks=0, mpirun=None)
     config = run.write_config(name)
     for i in range(SIGNALS):
         process = start(run, config, ranks, mpirun)
-        # The seventh event is the line before the evaluation at step 15.
-        reached = wait_for_events(process, 7 if i == 0 else draw.randint(1, 4))
+        # After the line of step 15 the evaluation comes.
+        reached = wait_for_step(process, 15) if i == 0 else wait_for_events(process, draw.randint(1, 4))
         check(reached, f"{name}: the run ended before the signal")
         if i > 0:
             time.sleep(draw.uniform(0, 0.02))

@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -26,26 +25,19 @@ std::string Python() {
   return python != nullptr ? python : "/opt/frond-venv/bin/python";
 }
 
-ConstView IntegersView(const std::vector<int32_t>& values) {
+View IntegersView(std::vector<int32_t>& values) {
   return {values.data(), {static_cast<int64_t>(values.size())}, DType::kI32};
 }
 
 // The file that tests/reference/check_hf_checkpoint.py reads.
-void DumpLogits(const std::string& path, const Batch& batch, ConstView logits) {
-  const std::vector<std::pair<std::string, ConstView>> tensors = {
-      {"logits", logits},
-      {"source_ids", IntegersView(batch.source_ids)},
-      {"source_offsets", IntegersView(batch.source_offsets)},
-      {"target_ids", IntegersView(batch.target_ids)},
-      {"target_offsets", IntegersView(batch.target_offsets)}};
-  std::vector<SafetensorsSpec> specs;
-  for (const auto& [name, view] : tensors) {
-    specs.push_back({.name = name, .dtype = view.dtype, .shape = view.shape});
-  }
-  auto writer = SafetensorsWriter::Create(path, specs);
-  ASSERT_TRUE(writer.ok()) << writer.status();
-  for (const auto& [name, view] : tensors) ASSERT_TRUE((*writer)->Append(name, view).ok());
-  ASSERT_TRUE((*writer)->Close().ok());
+void DumpLogits(const std::string& path, Batch batch, View logits) {
+  const std::vector<NamedTensor> tensors = {{"logits", logits},
+                                            {"source_ids", IntegersView(batch.source_ids)},
+                                            {"source_offsets", IntegersView(batch.source_offsets)},
+                                            {"target_ids", IntegersView(batch.target_ids)},
+                                            {"target_offsets", IntegersView(batch.target_offsets)}};
+  const auto written = WriteSafetensors(path, tensors);
+  ASSERT_TRUE(written.ok()) << written.status();
 }
 
 struct Finished {
@@ -76,11 +68,9 @@ TEST(HfCheckpointTest, TransformersOpensOurFoldersAndGivesOurLogits) {
     const auto model = fixture.Load({.compute = DType::kF32});
     const std::string folder = JoinPath(root, name), logits = folder + ".logits.safetensors";
     ASSERT_TRUE(CreateDirectories(folder).ok());
-    const TrainState state;
     const auto written =
-        WriteCheckpointFiles(folder, {.config_json = T5ConfigToJson(model->config()),
-                                      .weights = NamedMasters(model->params()),
-                                      .state = &state});
+        WriteCheckpointFiles(folder, {.weights = NamedMasters(model->params()),
+                                      .texts = {.config_json = T5ConfigToJson(model->config())}});
     ASSERT_TRUE(written.ok()) << written.status();
     Tensor values = model->Logits(fixture.ctx, fixture.batch);
     DumpLogits(logits, fixture.batch, values);

@@ -1,0 +1,41 @@
+// Copies of what a rank is to write of a checkpoint, made while training stands still.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "checkpoint/checkpoint_files.h"
+#include "checkpoint/named_tensor.h"
+#include "checkpoint/row_sharing.h"
+#include "dist/communicator.h"
+
+namespace frond {
+
+class CheckpointSnapshot {
+ public:
+  // Shares the rows of all tensors out among the ranks of `world`, and copies this rank's into host
+  // memory, in the dtypes of the masters. Columns that are split over `tensor`, this rank's tensor
+  // axis, are brought together for that, so that every rank has whole rows: a few MB at a time
+  // travel through the memory of `ctx`, in which tensors lie that are not the host's.
+  // Every rank gives the same tensors in the same order, and together they hold all of them.
+  // Collective over the world.
+  static CheckpointSnapshot Take(Context& ctx, Communicator& world, Communicator& tensor,
+                                 std::span<const NamedTensor> tensors, int64_t min_piece_bytes);
+
+  std::span<const TensorRows> rows() const { return rows_; }
+  // Frees the memory of rows()[i].
+  void Release(size_t i) { memory_[i].reset(); }
+  // Of all rows together.
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  std::vector<TensorRows> rows_;
+  std::vector<std::unique_ptr<char[]>> memory_;
+  int64_t bytes_ = 0;
+
+  char* Add(size_t tensor, const NamedTensor& source, const RowShare& share);
+};
+
+}  // namespace frond
