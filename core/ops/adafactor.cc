@@ -40,7 +40,7 @@ void AdafactorSquareSums(Context& ctx, ConstView grad, const FactoredSums& sums)
   CheckSums(sums.rows, grad.dim(0));
   CheckSums(sums.cols, grad.dim(1));
   if (grad.num_elements() == 0) return Fill(ctx, 0, sums.cols);
-  const ProfileScope scope(ctx.profiler(), "adafactor");
+  const ProfileScope scope(ctx.profiler(), "adafactor", 0, grad.bytes());
   Dispatch<cpu::AdafactorSquareSums, cuda::AdafactorSquareSums>(ctx, grad, sums);
 }
 
@@ -60,7 +60,7 @@ void AdafactorFactoredSquares(Context& ctx, ConstView grad, const AdafactorStep&
   CheckFactored(grad, step, moments, master);
   CheckSums(squares, 2);
   if (grad.num_elements() == 0) return Fill(ctx, 0, squares);
-  const ProfileScope scope(ctx.profiler(), "adafactor");
+  const ProfileScope scope(ctx.profiler(), "adafactor", 0, grad.bytes() + master.bytes());
   Dispatch<cpu::AdafactorFactoredSquares, cuda::AdafactorFactoredSquares>(ctx, grad, step, moments,
                                                                           master, squares);
 }
@@ -71,7 +71,7 @@ void AdafactorApplyFactored(Context& ctx, ConstView grad, const AdafactorStep& s
   CheckFactored(grad, step, moments, master);
   CheckSums(squares, 2);
   if (grad.num_elements() == 0) return;
-  const ProfileScope scope(ctx.profiler(), "adafactor");
+  const ProfileScope scope(ctx.profiler(), "adafactor", 0, grad.bytes() + 2 * master.bytes());
   Dispatch<cpu::AdafactorApplyFactored, cuda::AdafactorApplyFactored>(ctx, grad, step, moments,
                                                                       squares, master);
 }
@@ -82,7 +82,8 @@ void AdafactorUnfactoredSquares(Context& ctx, ConstView grad, const AdafactorSte
   CheckState(v, grad.num_elements(), master);
   CheckSums(squares, 2);
   if (grad.num_elements() == 0) return Fill(ctx, 0, squares);
-  const ProfileScope scope(ctx.profiler(), "adafactor");
+  const ProfileScope scope(ctx.profiler(), "adafactor", 0,
+                           grad.bytes() + 2 * v.bytes() + master.bytes());
   Dispatch<cpu::AdafactorUnfactoredSquares, cuda::AdafactorUnfactoredSquares>(ctx, grad, step, v,
                                                                               master, squares);
 }
@@ -93,7 +94,8 @@ void AdafactorApplyUnfactored(Context& ctx, ConstView grad, const AdafactorStep&
   CheckState(v, grad.num_elements(), master);
   CheckSums(squares, 2);
   if (grad.num_elements() == 0) return;
-  const ProfileScope scope(ctx.profiler(), "adafactor");
+  const ProfileScope scope(ctx.profiler(), "adafactor", 0,
+                           grad.bytes() + v.bytes() + 2 * master.bytes());
   Dispatch<cpu::AdafactorApplyUnfactored, cuda::AdafactorApplyUnfactored>(ctx, grad, step, v,
                                                                           squares, master);
 }

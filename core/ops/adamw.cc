@@ -15,7 +15,8 @@ void AdamWUpdate(Context& ctx, ConstView grad, const AdamWStep& step, View m, Vi
     CHECK(moment.dtype == state) << DTypeName(moment.dtype);
   }
   if (grad.num_elements() == 0) return;
-  const ProfileScope scope(ctx.profiler(), "adamw");
+  const ProfileScope scope(ctx.profiler(), "adamw", 0,
+                           grad.bytes() + 2 * (m.bytes() + v.bytes() + master.bytes()));
   Dispatch<cpu::AdamWUpdate, cuda::AdamWUpdate>(ctx, grad, step, m, v, master);
 }
 

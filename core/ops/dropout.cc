@@ -33,7 +33,7 @@ void Dropout(Context& ctx, ConstView x, const DropoutSpec& spec, View y) {
   CheckSpec(x, spec);
   CHECK_EQ(y.shape, x.shape);
   CHECK(y.dtype == x.dtype) << DTypeName(y.dtype);
-  ProfileScope profile(ctx.profiler(), "dropout");
+  ProfileScope profile(ctx.profiler(), "dropout", 0, x.bytes() + y.bytes());
   Dispatch<cpu::Dropout, cuda::Dropout>(ctx, x, spec, y);
 }
 
@@ -43,7 +43,7 @@ void DropoutAdd(Context& ctx, ConstView x, const DropoutSpec& spec, ConstView re
   CHECK_EQ(out.shape, x.shape);
   CHECK(out.dtype == residual.dtype) << DTypeName(out.dtype);
   CHECK((out.dtype == DType::kF64) == (x.dtype == DType::kF64)) << DTypeName(x.dtype);
-  ProfileScope profile(ctx.profiler(), "dropout");
+  ProfileScope profile(ctx.profiler(), "dropout", 0, x.bytes() + residual.bytes() + out.bytes());
   Dispatch<cpu::DropoutAdd, cuda::DropoutAdd>(ctx, x, spec, residual, out);
 }
 

@@ -20,7 +20,7 @@ void CheckIds(std::span<const int32_t> ids, const Shape& table, const Vocabulary
 void Embedding(Context& ctx, ConstView table, std::span<const int32_t> ids, View y,
                const VocabularyPart& part) {
   CheckIds(ids, table.shape, part, y.shape);
-  const ProfileScope scope(ctx.profiler(), "embedding");
+  const ProfileScope scope(ctx.profiler(), "embedding", 0, 2 * y.bytes());
   Dispatch<cpu::Embedding, cuda::Embedding>(ctx, table, ids, y, part.first_id);
 }
 
@@ -28,7 +28,7 @@ void EmbeddingGrad(Context& ctx, ConstView dy, std::span<const int32_t> ids, Vie
                    const VocabularyPart& part) {
   CHECK(dtable.dtype == DType::kF32 || dtable.dtype == DType::kF64) << DTypeName(dtable.dtype);
   CheckIds(ids, dtable.shape, part, dy.shape);
-  const ProfileScope scope(ctx.profiler(), "embedding");
+  const ProfileScope scope(ctx.profiler(), "embedding", 0, 3 * dy.bytes());
   Dispatch<cpu::EmbeddingGrad, cuda::EmbeddingGrad>(ctx, dy, ids, dtable, part.first_id);
 }
 

@@ -18,7 +18,7 @@ void CheckSame(ConstView a, ConstView b) {
 void GatedGelu(Context& ctx, ConstView gate, ConstView up, View y) {
   CheckSame(gate, up);
   CheckSame(gate, y);
-  ProfileScope profile(ctx.profiler(), "gated_gelu");
+  ProfileScope profile(ctx.profiler(), "gated_gelu", 0, 3 * y.bytes());
   Dispatch<cpu::GatedGelu, cuda::GatedGelu>(ctx, gate, up, y);
 }
 
@@ -27,7 +27,7 @@ void GatedGeluGrad(Context& ctx, ConstView dy, ConstView gate, ConstView up, Vie
   CheckSame(gate, up);
   CheckSame(gate, dgate);
   CheckSame(gate, dup);
-  ProfileScope profile(ctx.profiler(), "gated_gelu");
+  ProfileScope profile(ctx.profiler(), "gated_gelu", 0, 5 * dy.bytes());
   Dispatch<cpu::GatedGeluGrad, cuda::GatedGeluGrad>(ctx, dy, gate, up, dgate, dup);
 }
 

@@ -106,14 +106,15 @@ void RunPartLoss(Context& ctx, const HeadLossParts& parts, const HeadRows& rows,
   Tensor own(ctx, {count, kSoftmaxStatistics}, logits.dtype, MemoryKind::kWorkspace);
   Tensor all(ctx, {parts.count * count, kSoftmaxStatistics}, logits.dtype, MemoryKind::kWorkspace);
   {
-    const ProfileScope scope(ctx.profiler(), "head_loss.softmax");
+    const ProfileScope scope(ctx.profiler(), "head_loss.softmax", 0, logits.bytes());
     Dispatch<cpu::PartStatistics, cuda::PartStatistics>(ctx, logits, rows.loss, own.view());
   }
   {
     const ProfileScope scope(ctx.profiler(), "head_loss.gather");
     parts.gather(ctx, own, all.view());
   }
-  const ProfileScope scope(ctx.profiler(), "head_loss.softmax");
+  const ProfileScope scope(ctx.profiler(), "head_loss.softmax", 0,
+                           logits.bytes() + rows.dlogits.bytes());
   Dispatch<cpu::PartLoss, cuda::PartLoss>(ctx, logits, rows.loss, ConstView(own), ConstView(all),
                                           rows.nll, rows.log_z, rows.dlogits);
 }
@@ -125,7 +126,8 @@ void RunLoss(Context& ctx, const HeadOperand& operand, const HeadLossParts& part
     operand.Forward(ctx, rows.hidden, logits);
   }
   if (parts.count > 1) return RunPartLoss(ctx, parts, rows, logits);
-  const ProfileScope scope(ctx.profiler(), "head_loss.softmax");
+  const ProfileScope scope(ctx.profiler(), "head_loss.softmax", 0,
+                           2 * logits.bytes() + rows.dlogits.bytes());
   Dispatch<cpu::SoftmaxLoss, cuda::SoftmaxLoss>(ctx, logits, rows.loss, rows.nll, rows.log_z,
                                                 rows.dlogits);
 }

@@ -30,13 +30,13 @@ MasterView Slice(const MasterView& master, int64_t first, int64_t count) {
 
 void ReadMaster(Context& ctx, const MasterView& master, View x) {
   CheckMaster(master, x);
-  const ProfileScope scope(ctx.profiler(), "elementwise");
+  const ProfileScope scope(ctx.profiler(), "elementwise", 0, master.bytes() + x.bytes());
   Dispatch<cpu::ReadMaster, cuda::ReadMaster>(ctx, master, x);
 }
 
 void WriteMaster(Context& ctx, ConstView x, const MasterView& master) {
   CheckMaster(master, x);
-  const ProfileScope scope(ctx.profiler(), "elementwise");
+  const ProfileScope scope(ctx.profiler(), "elementwise", 0, master.bytes() + x.bytes());
   Dispatch<cpu::WriteMaster, cuda::WriteMaster>(ctx, x, master);
 }
 
@@ -46,7 +46,7 @@ void CastStochastic(Context& ctx, ConstView x, uint64_t key, const ElementNumber
   CHECK(x.dtype == DType::kF32 && y.dtype == DType::kBF16)
       << DTypeName(x.dtype) << " to " << DTypeName(y.dtype);
   CHECK_GE(numbers.first, 0);
-  const ProfileScope scope(ctx.profiler(), "elementwise");
+  const ProfileScope scope(ctx.profiler(), "elementwise", 0, x.bytes() + y.bytes());
   Dispatch<cpu::CastStochastic, cuda::CastStochastic>(ctx, x, key, numbers, y);
 }
 

@@ -20,6 +20,7 @@ struct MasterView {
   View low = {};
 
   bool is_split() const { return low.data != nullptr; }
+  size_t bytes() const { return value.bytes() + (is_split() ? low.bytes() : 0); }
   // Of the numbers that the format can hold: f32 for halves.
   DType exact_dtype() const { return is_split() ? DType::kF32 : value.dtype; }
 };

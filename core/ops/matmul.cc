@@ -39,7 +39,7 @@ void PackWeight(Context& ctx, ConstView weight, Trans trans, DType dtype, Packed
   CHECK_EQ(weight.shape.rank(), 2) << weight.shape;
   CHECK(weight.dtype == dtype || (weight.dtype == DType::kF32 && dtype == DType::kBF16))
       << DTypeName(weight.dtype) << " packed as " << DTypeName(dtype);
-  const ProfileScope scope(ctx.profiler(), "pack_weight");
+  const ProfileScope scope(ctx.profiler(), "pack_weight", 0, 2 * weight.bytes());
   Dispatch<cpu::PackWeight, cuda::PackWeight, meta::PackWeight>(ctx, weight, trans, dtype, packed);
 }
 

@@ -26,7 +26,7 @@ void RmsNorm(Context& ctx, ConstView x, ConstView scale, float epsilon, View y, 
   CHECK_EQ(y.shape, x.shape);
   CHECK((y.dtype == DType::kF64) == (x.dtype == DType::kF64))
       << DTypeName(x.dtype) << " to " << DTypeName(y.dtype);
-  ProfileScope profile(ctx.profiler(), "rms_norm");
+  ProfileScope profile(ctx.profiler(), "rms_norm", 0, x.bytes() + y.bytes());
   Dispatch<cpu::RmsNorm, cuda::RmsNorm>(ctx, x, scale, epsilon, y, rstd);
 }
 
@@ -39,7 +39,8 @@ void RmsNormGrad(Context& ctx, ConstView dy, ConstView x, ConstView scale, Const
   CHECK(dscale.dtype == scale.dtype) << DTypeName(dscale.dtype);
   CHECK((dy.dtype == DType::kF64) == (x.dtype == DType::kF64)) << DTypeName(dy.dtype);
   CHECK((dx.dtype == DType::kF64) == (x.dtype == DType::kF64)) << DTypeName(dx.dtype);
-  ProfileScope profile(ctx.profiler(), "rms_norm");
+  ProfileScope profile(ctx.profiler(), "rms_norm", 0,
+                       dy.bytes() + x.bytes() + (mode == Write::kAccumulate ? 2 : 1) * dx.bytes());
   Dispatch<cpu::RmsNormGrad, cuda::RmsNormGrad, meta::RmsNormGrad>(ctx, dy, x, scale, rstd, mode,
                                                                    dx, dscale);
 }

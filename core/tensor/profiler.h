@@ -1,9 +1,11 @@
-// Seconds and floating-point operations per op name: the profile of a step.
+// Seconds, floating-point operations and bytes per op name: the profile of a step.
 //
 // A device works behind the host's back: without a wait, what a scope times there is the launch.
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -18,12 +20,14 @@ class Profiler {
   struct Entry {
     double seconds = 0;
     double flops = 0;
+    double bytes = 0;  // read and written by ops whose time is that of memory
     int64_t calls = 0;
   };
-  void Add(absl::string_view name, double seconds, double flops) {
+  void Add(absl::string_view name, double seconds, double flops, double bytes = 0) {
     Entry& entry = entries_[std::string(name)];
     entry.seconds += seconds;
     entry.flops += flops;
+    entry.bytes += bytes;
     ++entry.calls;
   }
   // `wait` returns when all work given to the device is done; scopes call it at both ends. Empty:
@@ -44,8 +48,8 @@ class Profiler {
 class ProfileScope {
  public:
   using Clock = std::chrono::steady_clock;
-  ProfileScope(Profiler* profiler, absl::string_view name, double flops = 0)
-      : profiler_(profiler), name_(name), flops_(flops) {
+  ProfileScope(Profiler* profiler, absl::string_view name, double flops = 0, size_t bytes = 0)
+      : profiler_(profiler), name_(name), flops_(flops), bytes_(static_cast<double>(bytes)) {
     if (profiler_ == nullptr) return;
     profiler_->Wait();
     begin_ = Clock::now();
@@ -53,7 +57,8 @@ class ProfileScope {
   ~ProfileScope() {
     if (profiler_ == nullptr) return;
     profiler_->Wait();
-    profiler_->Add(name_, std::chrono::duration<double>(Clock::now() - begin_).count(), flops_);
+    const std::chrono::duration<double> passed = Clock::now() - begin_;
+    profiler_->Add(name_, passed.count(), flops_, bytes_);
   }
   ProfileScope(const ProfileScope&) = delete;
   ProfileScope& operator=(const ProfileScope&) = delete;
@@ -62,6 +67,7 @@ class ProfileScope {
   Profiler* profiler_;
   absl::string_view name_;
   double flops_;
+  double bytes_;
   Clock::time_point begin_;
 };
 
