@@ -30,8 +30,8 @@ class FirstError : public google::protobuf::io::ErrorCollector {
 
 }  // namespace
 
-absl::StatusOr<config::TrainConfig> ParseConfig(absl::string_view text, absl::string_view file,
-                                                std::span<const std::string> sets) {
+absl::Status ParseText(absl::string_view text, absl::string_view file,
+                       google::protobuf::Message& message) {
   if (text.size() > static_cast<size_t>(std::numeric_limits<int>::max())) {
     return absl::InvalidArgumentError(
         absl::StrCat(file, ": ", text.size(), " bytes; a config is a text of a few kilobytes"));
@@ -40,11 +40,17 @@ absl::StatusOr<config::TrainConfig> ParseConfig(absl::string_view text, absl::st
   FirstError errors;
   google::protobuf::TextFormat::Parser parser;
   parser.RecordErrorsTo(&errors);
-  config::TrainConfig config;
-  if (!parser.Parse(&input, &config) || errors.error()) {
+  if (!parser.Parse(&input, &message) || errors.error()) {
     const TextError error = errors.error().value_or(TextError{.message = "not a text config"});
-    return ExplainTextError(file, text, *config::TrainConfig::descriptor(), error);
+    return ExplainTextError(file, text, *message.GetDescriptor(), error);
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<config::TrainConfig> ParseConfig(absl::string_view text, absl::string_view file,
+                                                std::span<const std::string> sets) {
+  config::TrainConfig config;
+  RETURN_IF_ERROR(ParseText(text, file, config));
   for (const std::string& set : sets) RETURN_IF_ERROR(ApplyOverride(set, config));
   return config;
 }

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "configs/train.pb.h"
+#include "google/protobuf/message.h"
 
 namespace frond {
 
@@ -20,6 +21,10 @@ absl::StatusOr<config::TrainConfig> ReadConfig(const std::string& path,
 // The same for text that is at hand; `file` is what errors call it.
 absl::StatusOr<config::TrainConfig> ParseConfig(absl::string_view text, absl::string_view file,
                                                 std::span<const std::string> sets);
+
+// Reads text format into `message`, of whatever schema; errors are as above.
+absl::Status ParseText(absl::string_view text, absl::string_view file,
+                       google::protobuf::Message& message);
 
 // Text that ParseConfig reads back to an equal config.
 std::string ConfigToText(const config::TrainConfig& config);

@@ -36,6 +36,7 @@ Command GenerateCommand();
 Command TokenizeCommand();
 Command VocabularyCommand();
 Command CorpusCommand();
+Command PlanCommand();
 
 // 0 for OK; 2 for what the user can put right (flags, config, files, a full disk); 1 otherwise.
 int ExitCode(const absl::Status& status);

@@ -11,6 +11,7 @@
 #include "core/base/status_macros.h"
 #include "core/tensor/cuda_device.h"
 #include "launch/agree.h"
+#include "launch/available_memory.h"
 
 namespace frond {
 namespace {
@@ -40,22 +41,29 @@ absl::StatusOr<ComputeDevice> OpenGpu(const HostPlace& place) {
   device.description =
       absl::StrCat("GPU ", gpu, " of ", gpus, ": ", info.name, ", ", HumanBytes(info.memory_bytes));
   const int sharing = place.ranks / gpus + (gpu < place.ranks % gpus ? 1 : 0);
+  device.rank_bytes = info.memory_bytes / std::max(sharing, 1);
   if (sharing > 1) absl::StrAppend(&device.description, ", shared by ", sharing, " ranks");
   return device;
 }
 
-ComputeDevice OpenCpu(absl::string_view why) {
-  return {.memory = std::make_unique<CpuAllocator>(), .description = absl::StrCat("CPU", why)};
+ComputeDevice OpenCpu(const HostPlace& place, absl::string_view why) {
+  const int64_t available = AvailableHostMemory();
+  return {.memory = std::make_unique<CpuAllocator>(),
+          .description = absl::StrCat("CPU", why),
+          .rank_bytes = available < 0 ? available : available / place.ranks};
 }
 
 }  // namespace
 
 absl::StatusOr<ComputeDevice> OpenComputeDevice(config::Device wanted, Communicator& world) {
-  if (wanted == config::CPU) return OpenCpu("");
-  absl::StatusOr<ComputeDevice> gpu = OpenGpu(PlaceOnHost(world));
+  const HostPlace place = PlaceOnHost(world);
+  if (wanted == config::CPU) return OpenCpu(place, "");
+  absl::StatusOr<ComputeDevice> gpu = OpenGpu(place);
   const absl::Status all = AgreeOnStatus(world, gpu.status());
   if (all.ok()) return gpu;
-  if (wanted == config::AUTO) return OpenCpu(absl::StrCat(" (", std::string(all.message()), ")"));
+  if (wanted == config::AUTO) {
+    return OpenCpu(place, absl::StrCat(" (", std::string(all.message()), ")"));
+  }
   return absl::Status(all.code(), absl::StrCat("device is CUDA, but ", std::string(all.message())));
 }
 

@@ -1,6 +1,7 @@
 // What a rank computes on: the processors of its host, or one of its host's GPUs.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -16,6 +17,9 @@ struct ComputeDevice {
   std::unique_ptr<Allocator> memory;
   // For people, e.g. "GPU 0 of 1: NVIDIA H100 80GB HBM3, 79.2 GiB, shared by 2 ranks".
   std::string description;
+  // What the device has for this rank before anything is taken: a GPU's memory, or what the host
+  // could still give, divided by the ranks that share it; negative where it is not known.
+  int64_t rank_bytes = -1;
   // The maker's rate of dense bf16 products with f32 sums, in TFLOP/s; 0 where it is not known.
   double rated_bf16_tflops = 0;
 };

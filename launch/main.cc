@@ -16,8 +16,8 @@ namespace frond {
 namespace {
 
 std::vector<Command> AllCommands() {
-  return {CorpusCommand(), VocabularyCommand(), TrainCommand(),
-          EvalCommand(),   GenerateCommand(),   TokenizeCommand()};
+  return {CorpusCommand(),   VocabularyCommand(), TrainCommand(), EvalCommand(),
+          GenerateCommand(), TokenizeCommand(),   PlanCommand()};
 }
 
 std::string Overview(const std::vector<Command>& commands) {

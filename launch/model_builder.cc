@@ -91,6 +91,25 @@ absl::StatusOr<T5Config> ResolveT5Config(const config::Model& model, const Token
   return t5;
 }
 
+absl::StatusOr<T5Config> PlannedT5Config(const config::TrainConfig& config) {
+  const config::Model& model = config.model();
+  T5Config t5;
+  if (!model.path().empty()) {
+    ASSIGN_OR_RETURN(t5, ReadT5Config(model.path()));
+  } else if (model.has_preset() || model.shape().has_vocab_size()) {
+    if (model.has_preset()) {
+      ASSIGN_OR_RETURN(t5, T5Preset(model.preset()));
+    }
+    ApplyShape(model.shape(), t5);
+  } else {
+    ASSIGN_OR_RETURN(const auto tokenizer, LoadTokenizer(config));
+    return ResolveT5Config(model, *tokenizer);
+  }
+  RETURN_IF_ERROR(ValidateT5Config(t5));
+  t5.dropout_rate = model.dropout();
+  return t5;
+}
+
 T5Options ResolveT5Options(const config::Model& model) {
   T5Options options = {.compute = model.compute() == config::BF16 ? DType::kBF16 : DType::kF32,
                        .f32_residual = model.f32_residual()};

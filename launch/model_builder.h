@@ -22,6 +22,9 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadTokenizer(const config::Tra
 // the shape alone. A tokenizer larger than the vocabulary is an error.
 absl::StatusOr<T5Config> ResolveT5Config(const config::Model& model, const Tokenizer& tokenizer);
 
+// The architecture for a plan, which needs no tokenizer unless the vocabulary's size is its alone.
+absl::StatusOr<T5Config> PlannedT5Config(const config::TrainConfig& config);
+
 // Compute dtype, residual and recomputation.
 T5Options ResolveT5Options(const config::Model& model);
 

@@ -67,6 +67,7 @@ class Trainer {
   absl::Status TestMeshLinks();
   absl::Status SetUpWorkFolder();
   absl::Status SetUpModel();
+  absl::Status CheckFirstStep(const T5Config& t5);
   absl::Status Resume();
   absl::StatusOr<std::string> FindCheckpoint();
   absl::Status LoadCheckpoint(const std::string& path);

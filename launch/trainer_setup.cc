@@ -14,6 +14,7 @@
 #include "dist/collective_watchdog.h"
 #include "launch/agree.h"
 #include "launch/cpu_threads.h"
+#include "launch/memory_check.h"
 #include "launch/model_builder.h"
 #include "launch/optimizer_builder.h"
 #include "launch/trainer.h"
@@ -83,6 +84,7 @@ absl::Status Trainer::SetUpModel() {
     ASSIGN_OR_RETURN(evaluation_, Evaluation::Open(config_, tokenizer_));
   }
   ASSIGN_OR_RETURN(schedule_, BuildSchedule(config_.schedule(), config_.steps()));
+  RETURN_IF_ERROR(CheckFirstStep(t5));
   ASSIGN_OR_RETURN(model_, BuildModel(ctx_, config_.model(), t5, config_.seed()));
   ASSIGN_OR_RETURN(optimizer_, BuildOptimizer(config_.optimizer()));
   Ownership ownership;
@@ -94,6 +96,16 @@ absl::Status Trainer::SetUpModel() {
     grads_ = std::make_unique<KeepGrads>(ctx_, model_->params());
   }
   return absl::OkStatus();
+}
+
+// What cannot hold even the first step is refused before anything is taken.
+absl::Status Trainer::CheckFirstStep(const T5Config& t5) {
+  const StreamPosition start = data_->position();
+  StepPlan plan = data_->NextStep(mesh_->data().rank(), mesh_->data().size());
+  RETURN_IF_ERROR(data_->Seek(start));
+  return CheckMemory(config_, t5, device_,
+                     {.data = mesh_->data().size(), .tensor = mesh_->tensor().size()},
+                     std::move(plan.batches));
 }
 
 // The newest checkpoint is found and verified by rank 0; all ranks read it.

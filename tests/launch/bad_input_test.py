@@ -83,6 +83,14 @@ def command_line(run):
     expect("no checkpoint", run.run("eval", "--config", run.write_config("untrained")), "untrained", "--model")
     expect("no such language", run.run("corpus", "--out", run.folder / "corpus", "--language", "xxx"), '"xxx"')
     expect("no rows", run.run("vocabulary", "--input", "/nowhere", "--out", run.folder / "x"), "/nowhere")
+    plan = ["plan", "--config", run.config, "--cluster"]
+    expect("no cluster", run.run("plan", "--config", run.config), "--cluster")
+    expect("unknown cluster", run.run(*plan, "8xV100"), "8xV100", "such as 8xH100")
+    expect("part of a node", run.run(*plan, "12xH100"), "12xH100", "whole nodes of 8")
+    expect("a bad cluster file", run.run(*plan, run.write("cluster.textproto", "gpu { memory_tb: 1 }")),
+           "cluster.textproto:1:", "memory_tb", "memory_gb")
+    expect("examples beyond rows", run.run(*plan, "1xH100", "--examples-per-row", "17"), "17", "1 to 16")
+    expect("too few rows for a cluster", run.run(*plan, "8xH100"), "8xH100", "batch.rows is 6", "8 data ranks")
     expect("no tokenizer file", run.run("tokenize", "--model", run.folder / "rows.jsonl", stdin=subprocess.DEVNULL),
            "rows.jsonl", "not a SentencePiece model")
 
@@ -113,6 +121,8 @@ def configs(cases):
           flags=["--set", "optimizer.update_in_backward=true", "--set", "optimizer.clip_global_norm=1"])
     train("micro-batches of updates in backward", "batch.micro_batches is 2", "update_in_backward", "chunk_tokens",
           flags=["--set", "optimizer.update_in_backward=true", "--set", "batch.micro_batches=2"])
+    train("a model larger than any memory", "the run does not fit", "CPU has", "most for", "frond plan",
+          replace=[("d_model: 32", "d_model: 1000000"), ("d_ff: 64", "d_ff: 10000000")], alone=False)
     train("unknown preset", "'mt5-smal'", "'mt5-small'", replace=[("shape {", 'preset: "mt5-smal" shape {')])
     train("a work folder that is a file", "rows.jsonl",
           replace=[(f'work_dir: "{folder}/work{cases.count + 1}"', f'work_dir: "{folder}/rows.jsonl"')])

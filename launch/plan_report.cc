@@ -1,0 +1,169 @@
+#include "launch/plan_report.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/base/human_numbers.h"
+#include "core/base/text_table.h"
+
+namespace frond {
+namespace {
+
+using Align = TextTable::Align;
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kIndent = "  ";
+
+std::string Giga(double bytes) { return absl::StrFormat("%.2f", bytes / 1e9); }
+
+std::string MeshText(const PlanCandidate& candidate) {
+  return absl::StrCat(candidate.mesh.data, "x", candidate.mesh.tensor);
+}
+
+std::string ModeText(const PlanCandidate& candidate) {
+  std::string text = config::Recompute_Name(candidate.recompute);
+  if (candidate.chunk_tokens > 0) absl::StrAppend(&text, " ", candidate.chunk_tokens);
+  if (candidate.update_in_backward) absl::StrAppend(&text, ", in backward");
+  return candidate.is_own ? absl::StrCat(text, " *") : text;
+}
+
+int64_t PeakOf(const PlanCandidate& candidate, MemoryKind kind) {
+  return candidate.rehearsal.memory.by_kind[static_cast<int>(kind)].peak_bytes;
+}
+
+std::vector<TextTable::Column> Columns(std::vector<std::string> titles) {
+  std::vector<TextTable::Column> columns = {
+      {.title = "#"}, {.title = "mesh"}, {.title = "recompute, update", .align = Align::kLeft}};
+  for (std::string& title : titles) columns.push_back({.title = std::move(title)});
+  return columns;
+}
+
+std::string FormatMemory(const Plan& plan) {
+  TextTable table(Columns(
+      {"params", "copies", "gradients", "optimizer", "activations", "workspace", "at once"}));
+  int number = 0;
+  for (const PlanCandidate& candidate : plan.candidates) {
+    ++number;
+    if (!candidate.is_rehearsed) continue;
+    std::vector<std::string> cells = {absl::StrCat(number), MeshText(candidate),
+                                      ModeText(candidate)};
+    for (const MemoryKind kind :
+         {MemoryKind::kParams, MemoryKind::kComputeWeights, MemoryKind::kGradients,
+          MemoryKind::kOptimizer, MemoryKind::kActivations, MemoryKind::kWorkspace}) {
+      cells.push_back(Giga(static_cast<double>(PeakOf(candidate, kind))));
+    }
+    cells.push_back(Giga(static_cast<double>(candidate.rehearsal.memory.total.peak_bytes)));
+    table.AddRow(std::move(cells));
+  }
+  return absl::StrCat("memory per GPU in GB: the most of each kind, and the most at once; ",
+                      Giga(static_cast<double>(plan.capacity_bytes)), " are there\n",
+                      table.ToString(kIndent));
+}
+
+std::string FormatSpeed(const Plan& plan) {
+  TextTable table(
+      Columns({"PFLOP", "sent GB", "waits", "step", "examples/s", "MFU", "largest batch"}));
+  int number = 0;
+  for (const PlanCandidate& candidate : plan.candidates) {
+    ++number;
+    if (!candidate.fits()) continue;
+    const Rehearsal& rehearsal = candidate.rehearsal;
+    table.AddRow({absl::StrCat(number), MeshText(candidate), ModeText(candidate),
+                  absl::StrFormat("%.2f", candidate.step_flops / 1e15),
+                  Giga(rehearsal.SentBytes(candidate.mesh)),
+                  Percent(rehearsal.waited_seconds / rehearsal.seconds),
+                  absl::StrFormat("%.3f s", rehearsal.seconds),
+                  absl::StrFormat("%.1f", candidate.examples_per_second), Percent(candidate.mfu),
+                  absl::StrCat(candidate.largest_rows, " rows")});
+  }
+  return absl::StrCat(
+      "a step: FLOPs of the model on all GPUs, what a GPU sends, share of waiting\n",
+      table.ToString(kIndent));
+}
+
+std::string FormatRefusals(const Plan& plan) {
+  std::string text;
+  int number = 0;
+  for (const PlanCandidate& candidate : plan.candidates) {
+    ++number;
+    if (candidate.fits()) continue;
+    absl::StrAppend(&text, kIndent, number, "  ", MeshText(candidate),
+                    candidate.is_rehearsed ? absl::StrCat(", ", ModeText(candidate)) : "", ": ",
+                    candidate.refusal, "\n");
+  }
+  return text.empty() ? text : absl::StrCat("\ncannot be trained\n", text);
+}
+
+Json CountJson(const CommunicationCount& count) {
+  Json json = Json::object();
+  for (int k = 0; k < kNumCollectiveKinds; ++k) {
+    const auto kind = static_cast<CollectiveKind>(k);
+    if (count.of(kind).calls == 0) continue;
+    json[std::string(CollectiveKindName(kind))] = {{"calls", count.of(kind).calls},
+                                                   {"bytes", count.of(kind).bytes}};
+  }
+  return json;
+}
+
+Json CandidateJson(const PlanCandidate& candidate) {
+  Json json = {{"data", candidate.mesh.data},
+               {"tensor", candidate.mesh.tensor},
+               {"recompute", config::Recompute_Name(candidate.recompute)},
+               {"chunk_tokens", candidate.chunk_tokens},
+               {"update_in_backward", candidate.update_in_backward},
+               {"own", candidate.is_own},
+               {"fits", candidate.fits()}};
+  if (!candidate.fits()) json["refusal"] = candidate.refusal;
+  if (!candidate.is_rehearsed) return json;
+  const Rehearsal& rehearsal = candidate.rehearsal;
+  Json memory = Json::object();
+  for (int kind = 0; kind < kNumMemoryKinds; ++kind) {
+    memory[std::string(MemoryKindName(static_cast<MemoryKind>(kind)))] =
+        rehearsal.memory.by_kind[kind].peak_bytes;
+  }
+  memory["at once"] = rehearsal.memory.total.peak_bytes;
+  json["memory"] = memory;
+  json["communication"] = {{"world", CountJson(rehearsal.world)},
+                           {"data", CountJson(rehearsal.data)},
+                           {"tensor", CountJson(rehearsal.tensor)},
+                           {"sent_bytes", rehearsal.SentBytes(candidate.mesh)}};
+  json["step_flops"] = candidate.step_flops;
+  json["rank_flops"] = {{"products", rehearsal.products}, {"attention", rehearsal.attention}};
+  json["seconds"] = {{"step", rehearsal.seconds},
+                     {"work", rehearsal.work_seconds},
+                     {"communication", rehearsal.communication_seconds},
+                     {"waited", rehearsal.waited_seconds}};
+  json["examples_per_second"] = candidate.examples_per_second;
+  json["mfu"] = candidate.mfu;
+  json["largest_rows"] = candidate.largest_rows;
+  return json;
+}
+
+}  // namespace
+
+std::string FormatPlan(const Plan& plan) {
+  std::string text =
+      absl::StrCat(plan.cluster, ": ", plan.gpus, plan.gpus == 1 ? " GPU, " : " GPUs, ",
+                   ShortNumber(static_cast<double>(plan.parameters)), " parameters, ", plan.rows,
+                   " rows a step; mesh is data x tensor, * the config's own mode\n\n");
+  absl::StrAppend(&text, FormatMemory(plan), "\n");
+  const bool any = !plan.candidates.empty() && plan.candidates.front().fits();
+  if (any) absl::StrAppend(&text, FormatSpeed(plan));
+  absl::StrAppend(&text, FormatRefusals(plan));
+  return text;
+}
+
+std::string PlanToJson(const Plan& plan) {
+  Json json = {
+      {"cluster", plan.cluster},       {"gpus", plan.gpus}, {"capacity_bytes", plan.capacity_bytes},
+      {"parameters", plan.parameters}, {"rows", plan.rows}, {"candidates", Json::array()}};
+  for (const PlanCandidate& candidate : plan.candidates) {
+    json["candidates"].push_back(CandidateJson(candidate));
+  }
+  return json.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace frond

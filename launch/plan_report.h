@@ -1,0 +1,16 @@
+// A plan as tables for people and as JSON for programs.
+#pragma once
+
+#include <string>
+
+#include "launch/planner.h"
+
+namespace frond {
+
+// Lines that each end with a line feed.
+std::string FormatPlan(const Plan& plan);
+
+// One object; every candidate with all that is known of it, sizes in bytes, times in seconds.
+std::string PlanToJson(const Plan& plan);
+
+}  // namespace frond

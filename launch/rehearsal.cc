@@ -1,0 +1,208 @@
+#include "launch/rehearsal.h"
+
+#include <memory>
+#include <utility>
+
+#include "core/base/status_macros.h"
+#include "core/tensor/meta_allocator.h"
+#include "dist/keep_grads.h"
+#include "dist/process_mesh.h"
+#include "dist/sum_numbers.h"
+#include "launch/model_builder.h"
+#include "launch/optimizer_builder.h"
+#include "mixtures/rank_share.h"
+#include "optim/update_in_backward.h"
+
+namespace frond {
+namespace {
+
+// A rank of the planned mesh, as far as it trains.
+class PlannedRank {
+ public:
+  explicit PlannedRank(const RehearsalInput& input)
+      : input_(input),
+        config_(*input.config),
+        memory_(input.device),
+        ctx_(memory_, &profiler_),
+        clock_(profiler_, rates_),
+        world_time_(clock_, rates_.world),
+        data_time_(clock_, rates_.data),
+        tensor_time_(clock_, rates_.tensor) {
+    if (input.rates.has_value()) rates_ = *input.rates;
+  }
+
+  absl::Status SetUp() {
+    // In the order in which Report reads the log.
+    world_ = MakeGroup(input_.mesh.ranks(), &world_time_);
+    std::unique_ptr<Communicator> data = MakeGroup(input_.mesh.data, &data_time_);
+    std::unique_ptr<Communicator> tensor = MakeGroup(input_.mesh.tensor, &tensor_time_);
+    mesh_ = std::make_unique<ProcessMesh>(
+        ProcessMesh::OfAxes(*world_, std::move(data), std::move(tensor)));
+    config::Model model = config_.model();
+    model.clear_path();  // weights are as large whatever they are
+    ASSIGN_OR_RETURN(model_, BuildModel(ctx_, model, input_.model, config_.seed()));
+    ASSIGN_OR_RETURN(optimizer_, BuildOptimizer(config_.optimizer()));
+    Ownership ownership;
+    ownership.tensor = &mesh_->tensor();
+    optimizer_->Register(ctx_, model_->params(), std::move(ownership));
+    if (config_.optimizer().update_in_backward()) {
+      in_backward_ =
+          std::make_unique<UpdateInBackward>(model_->params(), *optimizer_, mesh_->data());
+    } else {
+      kept_ = std::make_unique<KeepGrads>(ctx_, model_->params());
+    }
+    model_->params().PrepareCompute(ctx_, /*for_training=*/true);
+    return absl::OkStatus();
+  }
+
+  absl::Status Step(int64_t step) {
+    // No decay of Adafactor's is defined before its offset.
+    step += config_.optimizer().adafactor().step_offset();
+    ctx_.rng = {.seed = config_.seed(), .step = static_cast<uint64_t>(step)};
+    const StepInfo info = {.step = step, .learning_rate = 0};
+    GradSink* sink = kept_.get();
+    if (in_backward_ != nullptr) {
+      in_backward_->StartStep(info);
+      sink = in_backward_.get();
+    } else {
+      kept_->StartStep(ctx_);
+    }
+    RunPasses(*sink);
+    std::vector<double> sums(static_cast<size_t>(kSumsOfStep + 2 * input_.languages));
+    SumNumbers(*world_, sums);
+    if (in_backward_ != nullptr) {
+      RETURN_IF_ERROR(in_backward_->Finish().status());
+    } else {
+      RETURN_IF_ERROR(kept_->Finish(ctx_, mesh_->data()).status());
+      std::vector<ParamUpdate> updates;
+      for (const auto& param : model_->params().params()) {
+        updates.push_back(
+            {.param = param.get(), .master = param->master(), .grad = kept_->Grad(*param)});
+      }
+      optimizer_->Update(ctx_, updates, info);
+    }
+    model_->params().PrepareCompute(ctx_, /*for_training=*/true);
+    return absl::OkStatus();
+  }
+
+  // What has been counted and timed so far.
+  Rehearsal Report() const {
+    Rehearsal report;
+    report.memory = memory_.Report();
+    for (const auto& [name, entry] : profiler_.entries()) {
+      (name == "attention" ? report.attention : report.products) += entry.flops;
+    }
+    auto group = log_->groups.begin();
+    for (CommunicationCount* count : {&report.world, &report.data, &report.tensor}) {
+      *count = (group++)->count;
+    }
+    if (!input_.rates.has_value()) return report;
+    report.seconds = clock_.Seconds();
+    report.work_seconds = clock_.work();
+    report.communication_seconds = clock_.communication();
+    report.waited_seconds = clock_.waited();
+    return report;
+  }
+
+ private:
+  // Loss, z-loss and stop, which a trainer sums up beside those of each language.
+  static constexpr int kSumsOfStep = 3;
+
+  std::unique_ptr<Communicator> MakeGroup(int size, PlannedTime* time) {
+    const bool on_gpus = input_.device == Device::kCuda;
+    const PlanCommunicator::Options options = {.asynchronous = on_gpus,
+                                               .with_scratch = !on_gpus,
+                                               .time = input_.rates.has_value() ? time : nullptr};
+    return std::make_unique<CountingCommunicator>(
+        std::make_unique<PlanCommunicator>(/*rank=*/0, size, options), log_);
+  }
+
+  void RunPasses(GradSink& sink) {
+    for (size_t b = 0; b < input_.batches.size(); ++b) {
+      const Batch& batch = input_.batches[b];
+      const bool is_last = b + 1 == input_.batches.size();
+      if (is_last && kept_ != nullptr && mesh_->data().IsAsynchronous()) {
+        kept_->StartLastPass(mesh_->data());
+      }
+      const std::vector<double> weights(batch.target_ids.size(), 1.0);
+      model_->ForwardBackward(ctx_, batch,
+                              {.token_weights = weights,
+                               .z_loss = config_.loss().z_loss(),
+                               .dropout = config_.model().dropout()},
+                              sink);
+    }
+  }
+
+  const RehearsalInput& input_;
+  const config::TrainConfig& config_;
+  Profiler profiler_;
+  MetaAllocator memory_;
+  Context ctx_;
+  StepRates rates_;
+  StepClock clock_;
+  StepClock::Group world_time_, data_time_, tensor_time_;
+  std::shared_ptr<CommunicationLog> log_ = std::make_shared<CommunicationLog>();
+  std::unique_ptr<Communicator> world_;
+  std::unique_ptr<ProcessMesh> mesh_;
+  std::unique_ptr<T5Model> model_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<KeepGrads> kept_;
+  std::unique_ptr<UpdateInBackward> in_backward_;
+};
+
+// What came in the second of two equal steps.
+Rehearsal SecondStep(const Rehearsal& first, Rehearsal both) {
+  both.products -= first.products;
+  both.attention -= first.attention;
+  both.world = Difference(both.world, first.world);
+  both.data = Difference(both.data, first.data);
+  both.tensor = Difference(both.tensor, first.tensor);
+  both.seconds -= first.seconds;
+  both.work_seconds -= first.work_seconds;
+  both.communication_seconds -= first.communication_seconds;
+  both.waited_seconds -= first.waited_seconds;
+  return both;
+}
+
+// Appends `count` examples that fill `length` tokens.
+void AppendRow(int length, int count, std::vector<int32_t>& ids, std::vector<int32_t>& offsets) {
+  const auto begin = static_cast<int64_t>(ids.size());
+  for (int64_t e = 1; e <= count; ++e) {
+    offsets.push_back(static_cast<int32_t>(begin + e * length / count));
+  }
+  ids.resize(static_cast<size_t>(begin + length), 0);
+}
+
+}  // namespace
+
+absl::StatusOr<Rehearsal> Rehearse(const RehearsalInput& input) {
+  PlannedRank rank(input);
+  RETURN_IF_ERROR(rank.SetUp());
+  RETURN_IF_ERROR(rank.Step(0));
+  const Rehearsal first = rank.Report();
+  RETURN_IF_ERROR(rank.Step(1));
+  return SecondStep(first, rank.Report());
+}
+
+std::vector<Batch> FullRows(const config::TrainConfig& config, int data_ranks,
+                            int examples_per_row) {
+  const int64_t tokens =
+      int64_t{config.data().source_length()} + int64_t{config.data().target_length()};
+  const std::vector<int64_t> costs(static_cast<size_t>(config.batch().rows()), tokens);
+  const RankShares shares = ShareRows(costs, data_ranks, config.batch().micro_batches());
+  std::vector<Batch> batches;
+  for (const std::vector<int32_t>& rows : shares[0]) {
+    Batch& batch = batches.emplace_back();
+    for (size_t row = 0; row < rows.size(); ++row) {
+      AppendRow(config.data().source_length(), examples_per_row, batch.source_ids,
+                batch.source_offsets);
+      AppendRow(config.data().target_length(), examples_per_row, batch.target_ids,
+                batch.target_offsets);
+    }
+    batch.example_keys.resize(static_cast<size_t>(batch.num_examples()), 0);
+    batch.leaf.resize(batch.example_keys.size(), 0);
+  }
+  return batches;
+}
+
+}  // namespace frond
