@@ -10,6 +10,7 @@
 #include "dist/sum_numbers.h"
 #include "launch/model_builder.h"
 #include "launch/optimizer_builder.h"
+#include "launch/step_sums.h"
 #include "mixtures/rank_share.h"
 #include "optim/update_in_backward.h"
 
@@ -68,7 +69,7 @@ class PlannedRank {
       kept_->StartStep(ctx_);
     }
     RunPasses(*sink);
-    std::vector<double> sums(static_cast<size_t>(kSumsOfStep + 2 * input_.languages));
+    std::vector<double> sums(NumStepSums(static_cast<size_t>(input_.languages)));
     SumNumbers(*world_, sums);
     if (in_backward_ != nullptr) {
       RETURN_IF_ERROR(in_backward_->Finish().status());
@@ -105,9 +106,6 @@ class PlannedRank {
   }
 
  private:
-  // Loss, z-loss and stop, which a trainer sums up beside those of each language.
-  static constexpr int kSumsOfStep = 3;
-
   std::unique_ptr<Communicator> MakeGroup(int size, PlannedTime* time) {
     const bool on_gpus = input_.device == Device::kCuda;
     const PlanCommunicator::Options options = {.asynchronous = on_gpus,

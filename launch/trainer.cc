@@ -13,13 +13,11 @@
 #include "dist/collective_watchdog.h"
 #include "dist/sum_numbers.h"
 #include "launch/agree.h"
+#include "launch/step_sums.h"
 #include "optim/clipping.h"
 
 namespace frond {
 namespace {
-
-// Layout of the sums that ranks add up once per step.
-enum SumIndex : size_t { kLoss, kZLoss, kStop, kSave, kLanguages };
 
 bool IsFiniteLoss(const std::vector<double>& sums) {
   return std::isfinite(sums[kLoss]) && std::isfinite(sums[kZLoss]);
@@ -55,7 +53,7 @@ GradSink& Trainer::StartGradients() {
 
 std::vector<double> Trainer::RunPasses(const StepPlan& plan, GradSink& sink) {
   const size_t languages = data_->languages().size();
-  std::vector<double> sums(kLanguages + 2 * languages);
+  std::vector<double> sums(NumStepSums(languages));
   const double z_coefficient = config_.loss().z_loss();
   for (size_t b = 0; b < plan.batches.size(); ++b) {
     const Batch& batch = plan.batches[b];
