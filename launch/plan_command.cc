@@ -15,6 +15,8 @@ namespace frond {
 namespace {
 
 constexpr int64_t kMaxExamplesPerRow = 1 << 20;
+constexpr int64_t kShown = 10;
+constexpr int64_t kMaxShown = 1'000'000;
 
 // Nothing of the config's own modes can be trained.
 absl::Status OwnRefusal(const Plan& plan) {
@@ -33,13 +35,14 @@ absl::Status Run(const CommandInput& input) {
   const Flags& flags = input.flags;
   ASSIGN_OR_RETURN(const int64_t examples_per_row,
                    flags.GetInteger("examples-per-row", 1, 1, kMaxExamplesPerRow));
+  ASSIGN_OR_RETURN(const int64_t show, flags.GetInteger("show", kShown, 1, kMaxShown));
   ASSIGN_OR_RETURN(const config::TrainConfig config, ReadConfigOfFlags(flags));
   ASSIGN_OR_RETURN(const config::Cluster cluster, ReadCluster(flags.Get("cluster")));
   ASSIGN_OR_RETURN(const T5Config model, PlannedT5Config(config));
   ASSIGN_OR_RETURN(
       const Plan plan,
       MakePlan(config, model, cluster, {.examples_per_row = static_cast<int>(examples_per_row)}));
-  std::fputs(FormatPlan(plan).c_str(), stdout);
+  std::fputs(FormatPlan(plan, static_cast<size_t>(show)).c_str(), stdout);
   if (flags.Has("json")) {
     RETURN_IF_ERROR(WriteFileAtomically(flags.Get("json"), PlanToJson(plan)));
   }
@@ -57,6 +60,9 @@ Command PlanCommand() {
   flags.push_back({.name = "examples-per-row",
                    .value_hint = "N",
                    .help = "examples of equal lengths that fill a row; 1 by default"});
+  flags.push_back({.name = "show",
+                   .value_hint = "N",
+                   .help = "candidates that are shown of those that fit, and of the others; 10"});
   flags.push_back({.name = "json", .value_hint = "FILE", .help = "the plan for programs"});
   return {.name = "plan",
           .summary = "says what fits on a cluster and how fast, before a launch; allocates nothing",

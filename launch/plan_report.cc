@@ -41,12 +41,41 @@ std::vector<TextTable::Column> Columns(std::vector<std::string> titles) {
   return columns;
 }
 
-std::string FormatMemory(const Plan& plan) {
-  TextTable table(Columns(
-      {"params", "copies", "gradients", "optimizer", "activations", "workspace", "at once"}));
+// A candidate and its place in the plan, from 1.
+struct Numbered {
+  int number;
+  const PlanCandidate* candidate;
+};
+
+// What is shown, and how many are not.
+struct Shown {
+  std::vector<Numbered> fitting, refused;
+  size_t left_out = 0;
+};
+
+Shown ChooseShown(const Plan& plan, size_t most) {
+  Shown shown;
+  size_t fitting = 0, refused = 0;
   int number = 0;
   for (const PlanCandidate& candidate : plan.candidates) {
+    size_t& before = candidate.fits() ? fitting : refused;
     ++number;
+    if (before++ < most || candidate.is_own) {
+      (candidate.fits() ? shown.fitting : shown.refused).push_back({number, &candidate});
+    } else {
+      ++shown.left_out;
+    }
+  }
+  return shown;
+}
+
+std::string FormatMemory(const Plan& plan, const Shown& shown) {
+  TextTable table(Columns(
+      {"params", "copies", "gradients", "optimizer", "activations", "workspace", "at once"}));
+  std::vector<Numbered> all = shown.fitting;
+  all.insert(all.end(), shown.refused.begin(), shown.refused.end());
+  for (const auto& [number, pointer] : all) {
+    const PlanCandidate& candidate = *pointer;
     if (!candidate.is_rehearsed) continue;
     std::vector<std::string> cells = {absl::StrCat(number), MeshText(candidate),
                                       ModeText(candidate)};
@@ -63,13 +92,11 @@ std::string FormatMemory(const Plan& plan) {
                       table.ToString(kIndent));
 }
 
-std::string FormatSpeed(const Plan& plan) {
+std::string FormatSpeed(const Shown& shown) {
   TextTable table(
       Columns({"PFLOP", "sent GB", "waits", "step", "examples/s", "MFU", "largest batch"}));
-  int number = 0;
-  for (const PlanCandidate& candidate : plan.candidates) {
-    ++number;
-    if (!candidate.fits()) continue;
+  for (const auto& [number, pointer] : shown.fitting) {
+    const PlanCandidate& candidate = *pointer;
     const Rehearsal& rehearsal = candidate.rehearsal;
     table.AddRow({absl::StrCat(number), MeshText(candidate), ModeText(candidate),
                   absl::StrFormat("%.2f", candidate.step_flops / 1e15),
@@ -84,12 +111,10 @@ std::string FormatSpeed(const Plan& plan) {
       table.ToString(kIndent));
 }
 
-std::string FormatRefusals(const Plan& plan) {
+std::string FormatRefusals(const Shown& shown) {
   std::string text;
-  int number = 0;
-  for (const PlanCandidate& candidate : plan.candidates) {
-    ++number;
-    if (candidate.fits()) continue;
+  for (const auto& [number, pointer] : shown.refused) {
+    const PlanCandidate& candidate = *pointer;
     absl::StrAppend(&text, kIndent, number, "  ", MeshText(candidate),
                     candidate.is_rehearsed ? absl::StrCat(", ", ModeText(candidate)) : "", ": ",
                     candidate.refusal, "\n");
@@ -144,15 +169,18 @@ Json CandidateJson(const PlanCandidate& candidate) {
 
 }  // namespace
 
-std::string FormatPlan(const Plan& plan) {
+std::string FormatPlan(const Plan& plan, size_t most) {
+  const Shown shown = ChooseShown(plan, most);
   std::string text =
       absl::StrCat(plan.cluster, ": ", plan.gpus, plan.gpus == 1 ? " GPU, " : " GPUs, ",
                    ShortNumber(static_cast<double>(plan.parameters)), " parameters, ", plan.rows,
                    " rows a step; mesh is data x tensor, * the config's own mode\n\n");
-  absl::StrAppend(&text, FormatMemory(plan), "\n");
-  const bool any = !plan.candidates.empty() && plan.candidates.front().fits();
-  if (any) absl::StrAppend(&text, FormatSpeed(plan));
-  absl::StrAppend(&text, FormatRefusals(plan));
+  absl::StrAppend(&text, FormatMemory(plan, shown), "\n");
+  if (!shown.fitting.empty()) absl::StrAppend(&text, FormatSpeed(shown));
+  absl::StrAppend(&text, FormatRefusals(shown));
+  if (shown.left_out > 0) {
+    absl::StrAppend(&text, "\n", shown.left_out, " more are not shown (--show, --json)\n");
+  }
   return text;
 }
 

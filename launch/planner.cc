@@ -105,11 +105,14 @@ class Planner {
       if (cluster_.gpus_per_node() % tensor != 0) continue;
       RETURN_IF_ERROR(AddMesh({.data = plan.gpus / tensor, .tensor = tensor}, plan));
     }
+    const auto order = [](const PlanCandidate& candidate) {
+      const double rank = candidate.fits()
+                              ? -candidate.examples_per_second
+                              : static_cast<double>(candidate.rehearsal.memory.total.peak_bytes);
+      return std::make_tuple(!candidate.fits(), !candidate.is_rehearsed, rank, !candidate.is_own);
+    };
     std::stable_sort(plan.candidates.begin(), plan.candidates.end(),
-                     [](const auto& a, const auto& b) {
-                       return std::make_tuple(!a.fits(), -a.examples_per_second, !a.is_own) <
-                              std::make_tuple(!b.fits(), -b.examples_per_second, !b.is_own);
-                     });
+                     [&](const auto& a, const auto& b) { return order(a) < order(b); });
     return plan;
   }
 

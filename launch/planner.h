@@ -44,7 +44,7 @@ struct Plan {
   int64_t capacity_bytes = 0;  // of a GPU, for the program
   int64_t parameters = 0;
   int64_t rows = 0;  // of a step
-  // The fastest first, then those that cannot be trained.
+  // The fastest first, then those that cannot be trained: first what is nearest to fitting.
   std::vector<PlanCandidate> candidates;
 };
 

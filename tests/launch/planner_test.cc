@@ -126,9 +126,18 @@ TEST(PlannerTest, FastestFirstThenRefusedWithReasons) {
     EXPECT_GE(candidate.largest_rows, plan.rows);
   }
   EXPECT_TRUE(refused);
-  const std::string text = FormatPlan(plan);
+  const std::string text = FormatPlan(plan, 100);
   EXPECT_THAT(text, HasSubstr("cannot be trained"));
   EXPECT_THAT(text, HasSubstr("GB of 83.0"));
+}
+
+TEST(PlannerTest, ShowsTheFirstAndTheOwn) {
+  const Plan plan =
+      PlanOf(XxlConfig({"model.recompute=SELECTIVE", "model.chunk_tokens=0"}), "8xH100");
+  const std::string text = FormatPlan(plan, 1);
+  EXPECT_THAT(text, HasSubstr("SELECTIVE, in backward *: needs"));
+  EXPECT_THAT(text, HasSubstr("more are not shown"));
+  EXPECT_THAT(FormatPlan(plan, 100), testing::Not(HasSubstr("not shown")));
 }
 
 // One row more than the largest batch does not fit.
