@@ -2,142 +2,26 @@
 // on the CPU, whatever the memory modes are.
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <random>
 #include <string>
-#include <utility>
-#include <vector>
+#include <tuple>
 
-#include "core/base/check.h"
 #include "core/tensor/meta_allocator.h"
-#include "dist/keep_grads.h"
-#include "dist/local_communicator.h"
-#include "models/t5/t5_model.h"
-#include "optim/adafactor.h"
-#include "optim/adamw.h"
-#include "optim/update_in_backward.h"
+#include "tests/models/t5/two_steps.h"
 
 namespace frond {
 namespace {
 
-constexpr int kVocabulary = 1000;
-
-struct Mode {
-  std::string name;
-  T5Options options;
-  bool update_in_backward = false;
-  bool adamw = false;
-  bool tied = false;
-};
-
-T5Options Options(DType compute, MasterFormat masters, RecomputePlan recompute) {
-  return {.compute = compute, .masters = masters, .recompute = recompute};
-}
-
-std::vector<Mode> Modes() {
-  constexpr DType f32 = DType::kF32, bf16 = DType::kBF16;
-  constexpr MasterFormat whole = MasterFormat::kWhole, split = MasterFormat::kSplit,
-                         stochastic = MasterFormat::kStochastic;
-  std::vector<Mode> modes = {
-      {"f32", Options(f32, whole, {RecomputeMode::kNone})},
-      {"f32, AdamW", Options(f32, whole, {RecomputeMode::kNone}), false, true},
-      {"f32, tied, selective", Options(f32, whole, {RecomputeMode::kSelective}), true, false, true},
-      {"bf16, selective", Options(bf16, whole, {RecomputeMode::kSelective})},
-      {"bf16, block", Options(bf16, whole, {RecomputeMode::kBlock}), true},
-      {"bf16, split, chunks", Options(bf16, split, {RecomputeMode::kBlock, 64}), true},
-      {"bf16, split", Options(bf16, split, {RecomputeMode::kNone}), false, true},
-      {"bf16, stochastic", Options(bf16, stochastic, {RecomputeMode::kBlock}), true},
-  };
-  modes[4].options.f32_residual = true;
-  return modes;
-}
-
-// Examples of different lengths.
-Batch RandomBatch(int examples, int source, int target, uint32_t seed) {
-  std::mt19937 random(seed);
-  Batch batch;
-  const auto append = [&](int most, std::vector<int32_t>& ids, std::vector<int32_t>& offsets) {
-    for (int n = 1 + static_cast<int>(random()) % most; n > 0; --n) {
-      ids.push_back(static_cast<int32_t>(random() % kVocabulary));
-    }
-    offsets.push_back(static_cast<int32_t>(ids.size()));
-  };
-  for (int e = 0; e < examples; ++e) {
-    append(source, batch.source_ids, batch.source_offsets);
-    append(target, batch.target_ids, batch.target_offsets);
-    batch.example_keys.push_back(static_cast<uint64_t>(e));
-  }
-  return batch;
-}
-
-T5Config SmallConfig(bool tied) {
-  T5Config config;
-  config.vocab_size = kVocabulary;
-  config.d_model = 136;  // matrices with factored states and without
-  config.d_kv = 16;
-  config.d_ff = 200;
-  config.num_heads = 4;
-  config.num_layers = 2;
-  config.num_decoder_layers = 3;
-  config.tied_head = tied;
-  return config;
-}
-
-// Two steps of a trainer, as far as they take memory.
-MemoryReport Train(Allocator& memory, const Mode& mode, const Batch& batch) {
-  Context ctx(memory);
-  LocalCommunicator data;
-  T5Model model(SmallConfig(mode.tied), mode.options);
-  std::unique_ptr<Optimizer> optimizer;
-  if (mode.adamw) {
-    optimizer = std::make_unique<AdamW>(AdamWOptions{});
-  } else {
-    optimizer = std::make_unique<Adafactor>(AdafactorOptions{});
-  }
-  model.params().Initialize(ctx, 1);
-  optimizer->Register(ctx, model.params());
-  const std::vector<double> weights(batch.target_ids.size(), 1e-3);
-  std::unique_ptr<KeepGrads> kept;
-  std::unique_ptr<UpdateInBackward> in_backward;
-  if (mode.update_in_backward) {
-    in_backward = std::make_unique<UpdateInBackward>(model.params(), *optimizer, data);
-  } else {
-    kept = std::make_unique<KeepGrads>(ctx, model.params());
-  }
-  for (int step = 0; step < 2; ++step) {
-    model.params().PrepareCompute(ctx, /*for_training=*/true);
-    const StepInfo info = {.step = step, .learning_rate = 1e-3};
-    GradSink* sink = kept.get();
-    if (mode.update_in_backward) {
-      in_backward->StartStep(info);
-      sink = in_backward.get();
-    } else {
-      kept->StartStep(ctx);
-    }
-    model.ForwardBackward(ctx, batch, {.token_weights = weights, .z_loss = 1e-4, .dropout = 0.1f},
-                          *sink);
-    if (mode.update_in_backward) {
-      CHECK_OK(in_backward->Finish().status());
-      continue;
-    }
-    CHECK_OK(kept->Finish(ctx, data).status());
-    for (const auto& param : model.params().params()) {
-      optimizer->Update(ctx, *param, kept->Grad(*param), info);
-    }
-  }
-  return memory.Report();
-}
-
 TEST(RehearsalTest, TakesTheMemoryOfTheCpuInEveryMode) {
   const uint32_t seed = std::random_device()();
   SCOPED_TRACE(testing::Message() << "seed " << seed);
-  for (const Mode& mode : Modes()) {
+  for (const StepMode& mode : StepModes()) {
     for (const auto& [examples, source, target] : {std::tuple{1, 30, 10}, {9, 60, 40}}) {
       const Batch batch = RandomBatch(examples, source, target, seed);
       CpuAllocator cpu;
       MetaAllocator meta(Device::kCpu);
-      const MemoryReport real = Train(cpu, mode, batch);
-      const MemoryReport rehearsed = Train(meta, mode, batch);
+      const MemoryReport real = TrainTwoSteps(cpu, mode, batch);
+      const MemoryReport rehearsed = TrainTwoSteps(meta, mode, batch);
       EXPECT_EQ(rehearsed.total.peak_bytes, real.total.peak_bytes) << mode.name;
       for (int kind = 0; kind < kNumMemoryKinds; ++kind) {
         const std::string of =
@@ -154,9 +38,9 @@ TEST(RehearsalTest, TakesTheMemoryOfTheCpuInEveryMode) {
 // parameter with split masters, 2 with stochastic rounding).
 TEST(RehearsalTest, AGpuKeepsNoCopiesOfBf16Masters) {
   const Batch batch = RandomBatch(7, 60, 40, 1);
-  for (const Mode& mode : Modes()) {
+  for (const StepMode& mode : StepModes()) {
     MetaAllocator memory(Device::kCuda);
-    const MemoryReport report = Train(memory, mode, batch);
+    const MemoryReport report = TrainTwoSteps(memory, mode, batch);
     const int64_t copies = report.by_kind[static_cast<int>(MemoryKind::kComputeWeights)].peak_bytes;
     const bool reads_masters =
         mode.options.compute == DType::kF32 || mode.options.masters != MasterFormat::kWhole;
