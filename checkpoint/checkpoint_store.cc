@@ -70,20 +70,6 @@ absl::StatusOr<std::string> CheckpointStore::Begin(int64_t step) {
   return path;
 }
 
-absl::StatusOr<std::string> CheckpointStore::Save(
-    int64_t step,
-    const std::function<absl::StatusOr<std::vector<FileRecord>>(const std::string& folder)>&
-        write_files) {
-  ASSIGN_OR_RETURN(const std::string folder, Begin(step));
-  const absl::StatusOr<std::vector<FileRecord>> records = write_files(folder);
-  if (!records.ok()) {
-    Abandon(step);
-    return records.status();
-  }
-  RETURN_IF_ERROR(Commit(step, *records));
-  return PathOf(step);
-}
-
 void CheckpointStore::Abandon(int64_t step) {
   const absl::Status status = RemoveRecursively(TemporaryPathOf(step));
   if (!status.ok()) LOG(WARNING) << status.message();
@@ -182,11 +168,11 @@ absl::StatusOr<std::vector<StoredCheckpoint>> CheckpointStore::List() const {
   return all;
 }
 
-absl::StatusOr<NewestCheckpoint> CheckpointStore::NewestValid() {
+absl::StatusOr<NewestCheckpoint> CheckpointStore::NewestValid(const Verify& verify) {
   ASSIGN_OR_RETURN(std::vector<StoredCheckpoint> all, List());
   NewestCheckpoint newest;
   for (auto it = all.rbegin(); it != all.rend(); ++it) {
-    const absl::Status status = VerifyCommitRecord(it->path);
+    const absl::Status status = verify ? verify(it->path) : VerifyCommitRecord(it->path);
     if (status.ok()) {
       newest.found = *it;
       break;

@@ -34,14 +34,6 @@ class CheckpointStore {
   // Nothing is touched before Begin. keep_last >= 1 (CHECKed).
   CheckpointStore(const std::string& work_folder, int keep_last);
 
-  // Begin, `write_files` into the folder it is given, Commit. Returns the checkpoint's path; after
-  // an error of any of the three the earlier checkpoints are in place and the unfinished one is
-  // gone.
-  absl::StatusOr<std::string> Save(
-      int64_t step,
-      const std::function<absl::StatusOr<std::vector<FileRecord>>(const std::string& folder)>&
-          write_files);
-
   // An empty folder to write the checkpoint of `step` into. What an interrupted save or deletion
   // left behind is removed first.
   absl::StatusOr<std::string> Begin(int64_t step);
@@ -62,8 +54,10 @@ class CheckpointStore {
   // Ascending by step, valid or not; none where the folder does not exist.
   absl::StatusOr<std::vector<StoredCheckpoint>> List() const;
 
-  // The newest checkpoint whose every byte is as it was written. Reads it whole.
-  absl::StatusOr<NewestCheckpoint> NewestValid();
+  // The newest checkpoint whose every byte is as it was written, as `verify` says of a path; null:
+  // VerifyCommitRecord, which reads it whole.
+  using Verify = std::function<absl::Status(const std::string& path)>;
+  absl::StatusOr<NewestCheckpoint> NewestValid(const Verify& verify = nullptr);
 
   std::string PathOf(int64_t step) const;
 

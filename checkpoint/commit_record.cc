@@ -184,14 +184,42 @@ absl::Status CheckRange(const std::string& path, const FileRange& range) {
                                     HashToHex(range.checksum), " was written"));
 }
 
-absl::Status CheckChecksum(const std::string& folder, const FileRecord& file) {
-  const std::string path = JoinPath(folder, file.path);
-  for (const FileRange& range : file.ranges) RETURN_IF_ERROR(CheckRange(path, range));
-  if (!file.ranges.empty()) return absl::OkStatus();
+absl::Status CheckWhole(const std::string& path, const FileRecord& file) {
   ASSIGN_OR_RETURN(const FileDigest digest, DigestFile(path));
   if (digest.checksum == file.checksum) return absl::OkStatus();
   return Damaged(path, absl::StrCat("checksum is ", HashToHex(digest.checksum), ", but ",
                                     HashToHex(file.checksum), " was written"));
+}
+
+// Shares ranges of bytes, asked for in order, out among readers by where their middle lies.
+class ReadingShares {
+ public:
+  ReadingShares(uint64_t total_bytes, const AxisPlace& reader)
+      : total_bytes_(total_bytes), reader_(reader) {}
+
+  bool IsMine(uint64_t bytes) {
+    const double middle = static_cast<double>(done_) + static_cast<double>(bytes) / 2;
+    done_ += bytes;
+    if (total_bytes_ == 0) return reader_.rank == 0;
+    const double place = middle / static_cast<double>(total_bytes_) * reader_.size;
+    return std::min(static_cast<int>(place), reader_.size - 1) == reader_.rank;
+  }
+
+ private:
+  uint64_t total_bytes_;
+  AxisPlace reader_;
+  uint64_t done_ = 0;
+};
+
+absl::Status CheckShare(const std::string& folder, const FileRecord& file, ReadingShares& shares) {
+  const std::string path = JoinPath(folder, file.path);
+  if (file.ranges.empty()) {
+    return shares.IsMine(file.size) ? CheckWhole(path, file) : absl::OkStatus();
+  }
+  for (const FileRange& range : file.ranges) {
+    if (shares.IsMine(range.bytes)) RETURN_IF_ERROR(CheckRange(path, range));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -220,6 +248,11 @@ absl::StatusOr<std::vector<FileRecord>> ReadCommitRecord(const std::string& fold
   const std::string path = JoinPath(folder, kCommitRecordName);
   if (!PathExists(path)) return Damaged(path, "is missing: the checkpoint was never finished");
   ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  return ParseCommitRecord(path, text);
+}
+
+absl::StatusOr<std::vector<FileRecord>> ParseCommitRecord(const std::string& path,
+                                                          const std::string& text) {
   const Json json = Json::parse(text, nullptr, false);
   if (!json.is_object() || !json.contains("files") || !json["files"].is_array()) {
     return Damaged(path, "is not a commit record");
@@ -239,10 +272,15 @@ absl::StatusOr<std::vector<FileRecord>> ReadCommitRecord(const std::string& fold
   return files;
 }
 
-absl::Status VerifyCommitRecord(const std::string& folder) {
+absl::Status VerifyCommitRecord(const std::string& folder, const AxisPlace& reader) {
   ASSIGN_OR_RETURN(const std::vector<FileRecord> files, ReadCommitRecord(folder));
-  for (const FileRecord& file : files) RETURN_IF_ERROR(CheckSize(folder, file));
-  for (const FileRecord& file : files) RETURN_IF_ERROR(CheckChecksum(folder, file));
+  uint64_t total_bytes = 0;
+  for (const FileRecord& file : files) {
+    RETURN_IF_ERROR(CheckSize(folder, file));
+    total_bytes += file.size;
+  }
+  ReadingShares shares(total_bytes, reader);
+  for (const FileRecord& file : files) RETURN_IF_ERROR(CheckShare(folder, file, shares));
   return absl::OkStatus();
 }
 

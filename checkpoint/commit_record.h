@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "checkpoint/file_record.h"
+#include "core/nn/param_slice.h"
 
 namespace frond {
 
@@ -20,9 +21,14 @@ absl::Status WriteCommitRecord(const std::string& folder, const std::vector<File
 
 // The record's files, sorted by path, after the record has proved itself undamaged.
 absl::StatusOr<std::vector<FileRecord>> ReadCommitRecord(const std::string& folder);
+// The same of a record's text; `path` stands for it in errors.
+absl::StatusOr<std::vector<FileRecord>> ParseCommitRecord(const std::string& path,
+                                                          const std::string& text);
 
 // Reads every recorded file; the error names the first that is missing or differs, sizes being
 // compared before any checksum. Files that are not recorded are ignored.
-absl::Status VerifyCommitRecord(const std::string& folder);
+// Several readers may share the work: each of reader.size reads about as many bytes. The files are
+// whole where none finds an error, and the first damage is that of the lowest reader with one.
+absl::Status VerifyCommitRecord(const std::string& folder, const AxisPlace& reader = {});
 
 }  // namespace frond

@@ -69,7 +69,6 @@ class Trainer {
   absl::Status SetUpModel();
   absl::Status CheckFirstStep(const T5Config& t5);
   absl::Status Resume();
-  absl::StatusOr<std::string> FindCheckpoint();
   absl::Status LoadCheckpoint(const std::string& path);
   absl::Status CheckResumable(const TrainState& saved) const;
   void TakeState(TrainState saved);

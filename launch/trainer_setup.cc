@@ -14,6 +14,7 @@
 #include "dist/collective_watchdog.h"
 #include "launch/agree.h"
 #include "launch/cpu_threads.h"
+#include "launch/find_checkpoint.h"
 #include "launch/memory_check.h"
 #include "launch/model_builder.h"
 #include "launch/optimizer_builder.h"
@@ -108,15 +109,11 @@ absl::Status Trainer::CheckFirstStep(const T5Config& t5) {
                      std::move(plan.batches));
 }
 
-// The newest checkpoint is found and verified by rank 0; all ranks read it.
 absl::Status Trainer::Resume() {
   state_.seed = config_.seed();
   state_.manifest_hash = HashToHex(data_->mixture().manifest_hash());
   state_.config_hash = HashToHex(DataOrderHash(config_));
-  absl::StatusOr<std::string> found = "";
-  if (world_.rank() == 0) found = FindCheckpoint();
-  RETURN_IF_ERROR(AgreeOnStatus(world_, found.status()));
-  const std::string path = world_.AllGatherBytes(*found)[0];
+  ASSIGN_OR_RETURN(const std::string path, FindCheckpoint(world_, store_.get(), config_));
   if (!path.empty()) {
     RETURN_IF_ERROR(AgreeOnStatus(world_, LoadCheckpoint(path)));
     const absl::Status status = data_->Seek({.window = static_cast<uint64_t>(state_.stream_window),
@@ -127,26 +124,6 @@ absl::Status Trainer::Resume() {
   RETURN_IF_ERROR(AgreeOnStatus(world_, optimizer_->CheckFirstStep(state_.step)));
   model_->params().PrepareCompute(ctx_, /*for_training=*/true);
   return absl::OkStatus();
-}
-
-// Empty where the run starts afresh. A fresh start over checkpoints would replace them one by one,
-// so it is refused.
-absl::StatusOr<std::string> Trainer::FindCheckpoint() {
-  RETURN_IF_ERROR(store_->Recover());
-  ASSIGN_OR_RETURN(const std::vector<StoredCheckpoint> all, store_->List());
-  if (!config_.checkpoint().resume()) {
-    if (all.empty()) return "";
-    return absl::FailedPreconditionError(
-        absl::StrCat("checkpoint.resume is false, but there is ", all.back().path,
-                     "; use another work_dir, or remove its checkpoints"));
-  }
-  ASSIGN_OR_RETURN(const NewestCheckpoint newest, store_->NewestValid());
-  for (const std::string& warning : newest.warnings) LOG(WARNING) << warning;
-  if (newest.found.has_value()) return newest.found->path;
-  if (newest.warnings.empty()) return "";
-  return absl::DataLossError(absl::StrCat("no checkpoint in ", config_.work_dir(),
-                                          "/checkpoints is whole (", newest.warnings.size(),
-                                          " damaged); to start afresh, remove them"));
 }
 
 absl::Status Trainer::LoadCheckpoint(const std::string& path) {

@@ -31,7 +31,12 @@ absl::StatusOr<std::vector<FileRecord>> WriteSmallFiles(const std::string& folde
 }
 
 absl::Status SaveSmall(CheckpointStore& store, int64_t step) {
-  return store.Save(step, WriteSmallFiles).status();
+  const auto folder = store.Begin(step);
+  if (!folder.ok()) return folder.status();
+  const auto records = WriteSmallFiles(*folder);
+  if (records.ok()) return store.Commit(step, *records);
+  store.Abandon(step);
+  return records.status();
 }
 
 std::vector<int64_t> Steps(const CheckpointStore& store) {
@@ -185,13 +190,12 @@ TEST(CheckpointStoreTest, AFullDiskKeepsTheLastCheckpoint) {
   EXPECT_THAT(*ListDirectory(folder / "checkpoints"), ElementsAre("step_00000001"));
 }
 
-TEST(CheckpointStoreTest, AFailureToFillRemovesTheFolder) {
+TEST(CheckpointStoreTest, AnAbandonedFolderIsRemoved) {
   TempFolder folder;
   CheckpointStore store(folder.path(), 1);
-  const auto saved = store.Save(4, [](const std::string&) {
-    return absl::StatusOr<std::vector<FileRecord>>(absl::InternalError("no"));
-  });
-  EXPECT_EQ(saved.status().message(), "no");
+  const auto path = store.Begin(4);
+  ASSERT_TRUE(path.ok() && WriteSmallFiles(*path).ok());
+  store.Abandon(4);
   EXPECT_THAT(*ListDirectory(folder / "checkpoints"), SizeIs(0));
 }
 

@@ -108,6 +108,30 @@ TEST_F(CommitRecordTest, TheDamagedRangeIsNamed) {
   }
 }
 
+// Readers that share the work find what one finds alone, and no byte is read by two.
+TEST_F(CommitRecordTest, ReadersShareTheWork) {
+  for (const int readers : {1, 2, 3, 7, 40}) {
+    for (const std::string name : {"config.json", "model.safetensors", "tensors.safetensors"}) {
+      const std::string right = *ReadFile(folder_ / name);
+      for (int trial = 0; trial < 10; ++trial) {
+        std::string damaged = right;
+        damaged[random_() % damaged.size()] ^= 2;
+        Overwrite(name, damaged);
+        int found = 0;
+        for (int rank = 0; rank < readers; ++rank) {
+          const absl::Status status =
+              VerifyCommitRecord(folder_.path(), {.rank = rank, .size = readers});
+          if (status.ok()) continue;
+          EXPECT_EQ(status, Verify());
+          ++found;
+        }
+        EXPECT_EQ(found, 1) << name << ", " << readers << " readers";
+      }
+      Overwrite(name, right);
+    }
+  }
+}
+
 // The record of one file, sealed with its own checksum.
 std::string Sealed(absl::string_view format_number, absl::string_view entry) {
   const std::string text = absl::StrCat(

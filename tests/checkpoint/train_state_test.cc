@@ -100,18 +100,19 @@ TEST(CheckpointFilesTest, RoundTripThroughTheStore) {
     slots.Add("row/shared.weight", {10}, DType::kF32);
     const TrainState state = SomeState();
     CheckpointStore store(folder.path(), 1);
-    const auto path = store.Save(state.step, [&](const std::string& to) {
-      return WriteCheckpointFiles(
-          to, {.weights = weights.tensors(),
-               .weight_options = {.dtype = dtype, .max_shard_bytes = 100},
-               .optimizer_slots = slots.tensors(),
-               .texts = {.config_json = "{}\n", .state = state, .carry_from = folder / "base"}});
-    });
-    ASSERT_TRUE(path.ok()) << path.status();
-    EXPECT_EQ(HasMasters(*path), dtype == DType::kBF16);
-    EXPECT_EQ(*ReadFile(*path + "/spiece.model"), "pieces");
-    EXPECT_FALSE(PathExists(*path + "/pytorch_model.bin"));
-    EXPECT_EQ(HfWeights::Open(*path)->Find("shared.weight")->type, StoredTypeOf(dtype));
+    const auto records = WriteCheckpointFiles(
+        *store.Begin(state.step),
+        {.weights = weights.tensors(),
+         .weight_options = {.dtype = dtype, .max_shard_bytes = 100},
+         .optimizer_slots = slots.tensors(),
+         .texts = {.config_json = "{}\n", .state = state, .carry_from = folder / "base"}});
+    ASSERT_TRUE(records.ok()) << records.status();
+    ASSERT_TRUE(store.Commit(state.step, *records).ok());
+    const std::string path = store.PathOf(state.step);
+    EXPECT_EQ(HasMasters(path), dtype == DType::kBF16);
+    EXPECT_EQ(*ReadFile(path + "/spiece.model"), "pieces");
+    EXPECT_FALSE(PathExists(path + "/pytorch_model.bin"));
+    EXPECT_EQ(HfWeights::Open(path)->Find("shared.weight")->type, StoredTypeOf(dtype));
 
     TensorBag read_weights(0), read_slots(0);
     read_weights.Make("shared.weight", {10, 4}, DType::kF32);
