@@ -126,7 +126,7 @@ std::vector<NamedTensor> NamedMasters(const ParamStore& store) {
                        .value = master.value,
                        .memory = param->value.memory(),
                        .low = master.low,
-                       .part = TensorPart{param->spec.shape, param->slice}});
+                       .part = TensorPart{param->spec.shape, param->owned}});
   }
   return masters;
 }

@@ -87,6 +87,17 @@ absl::Status AllFinite(const std::string& path, const Message& message) {
   return absl::OkStatus();
 }
 
+// What ranks share beside the rows of the data.
+absl::Status CheckSharing(const config::TrainConfig& config) {
+  const int32_t stage = config.mesh().zero_stage();
+  if (stage != 0 && stage != 2) return Wrong("mesh.zero_stage", absl::StrCat(stage), "0 or 2");
+  if (config.mesh().sequence_parallel() && config.model().chunk_tokens() > 0) {
+    return Wrong("model.chunk_tokens", absl::StrCat(config.model().chunk_tokens()),
+                 "0 with mesh.sequence_parallel, whose ranks share the tokens already");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckRun(const config::TrainConfig& config) {
   if (config.work_dir().empty()) return Missing("work_dir", "name the folder the run lives in");
   if (!config.has_steps()) return Missing("steps", "say how many optimizer updates the run has");
@@ -96,6 +107,7 @@ absl::Status CheckRun(const config::TrainConfig& config) {
   RETURN_IF_ERROR(AtLeast("batch.micro_batches", config.batch().micro_batches(), 1));
   RETURN_IF_ERROR(AtLeast("mesh.data", config.mesh().data(), 0));
   RETURN_IF_ERROR(AtLeast("mesh.tensor", config.mesh().tensor(), 1));
+  RETURN_IF_ERROR(CheckSharing(config));
   RETURN_IF_ERROR(
       Above("mesh.collective_timeout_seconds", config.mesh().collective_timeout_seconds(), 0));
   RETURN_IF_ERROR(AtLeast("checkpoint.every_steps", config.checkpoint().every_steps(), 1));

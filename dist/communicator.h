@@ -24,7 +24,7 @@ class Pending {
   Pending() = default;  // nothing to wait for
   explicit Pending(std::function<void()> wait) : wait_(std::move(wait)) {}
   Pending(Pending&& other) noexcept : wait_(std::exchange(other.wait_, nullptr)) {}
-  Pending& operator=(Pending&&) = delete;
+  Pending& operator=(Pending&& other) noexcept;
   ~Pending();
   void Wait();
 
@@ -49,7 +49,7 @@ class Communicator {
   // What watches this rank's collectives in this group and all related by Split. Not collective.
   virtual CollectiveWatchdog& watchdog() = 0;
 
-  // inout becomes the reduction over all ranks. f32, f64 or i32.
+  // inout becomes the reduction over all ranks. f32, f64, bf16 (each sum is rounded) or i32.
   [[nodiscard]] virtual Pending AllReduce(Context& ctx, View inout, Reduce op) = 0;
   // in [size * n, ...] is reduced; rank r gets rows [r n, (r+1) n) in out [n, ...].
   [[nodiscard]] virtual Pending ReduceScatter(Context& ctx, ConstView in, View out, Reduce op) = 0;

@@ -2,10 +2,14 @@
 // finite, and measure it.
 #pragma once
 
+#include <span>
+#include <vector>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/nn/param.h"
 #include "dist/communicator.h"
+#include "dist/tensor_axis.h"
 
 namespace frond {
 
@@ -13,11 +17,26 @@ namespace frond {
 // depend on where in `gradients` an element stands. Collective over `data`.
 void SumOverRanks(Context& ctx, Communicator& data, View gradients);
 
-// The sum of squares of the gradient of `param`, in an order that does not depend on the number of
-// threads. An element that is not finite is an error that names the parameter and the element.
-absl::StatusOr<double> FiniteSumOfSquares(Context& ctx, const Param& param, ConstView gradient);
+// What ranks that hold parts of complete gradients know together.
+class GradientParts {
+ public:
+  // `shards`: the ranks that the rows of each rank's part are shared out over; null: they are not.
+  explicit GradientParts(const TensorAxis& axis, Communicator* shards = nullptr)
+      : axis_(axis), shards_(shards) {}
 
-// That error, where `sum`, the sum of squares of the gradient of `param`, is not finite.
-absl::Status CheckFiniteSum(Context& ctx, const Param& param, ConstView gradient, double sum);
+  // The sum of squares of the whole gradient of each of `params`, of which `parts` are this rank's
+  // parts: the same bits on every rank, in an order that does not depend on the number of threads.
+  // An element that is not finite is an error that names the first such parameter and the element,
+  // the same on every rank. Collective.
+  absl::StatusOr<std::vector<double>> SumsOfSquares(Context& ctx,
+                                                    std::span<const Param* const> params,
+                                                    std::span<const ConstView> parts) const;
+
+ private:
+  absl::Status CheckFinite(Context& ctx, const Param& param, ConstView part, double sum) const;
+
+  TensorAxis axis_;
+  Communicator* shards_;
+};
 
 }  // namespace frond

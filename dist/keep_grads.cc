@@ -1,6 +1,7 @@
 #include "dist/keep_grads.h"
 
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "core/base/check.h"
@@ -83,7 +84,8 @@ void KeepGrads::Close(Context& ctx, Param& param) {
 
 ConstView KeepGrads::Grad(const Param& param) const { return GradView(param); }
 
-absl::StatusOr<double> KeepGrads::Finish(Context& ctx, Communicator& data) {
+absl::StatusOr<double> KeepGrads::Finish(Context& ctx, Communicator& data,
+                                         const TensorAxis& tensor) {
   if (early_.has_value()) {
     CHECK_EQ(early_->data, &data);
     EndPasses(ctx);
@@ -92,14 +94,14 @@ absl::StatusOr<double> KeepGrads::Finish(Context& ctx, Communicator& data) {
     SumOverRanks(ctx, data, buffer_);
   }
   std::vector<ConstView> grads;
-  for (const auto& param : store_->params()) grads.push_back(Grad(*param));
-  const std::vector<double> sums = SumsOfSquares(ctx, grads);
-  double squares = 0;
-  for (size_t i = 0; i < sums.size(); ++i) {
-    RETURN_IF_ERROR(CheckFiniteSum(ctx, *store_->params()[i], grads[i], sums[i]));
-    squares += sums[i];
+  std::vector<const Param*> params;
+  for (const auto& param : store_->params()) {
+    grads.push_back(Grad(*param));
+    params.push_back(param.get());
   }
-  return std::sqrt(squares);
+  ASSIGN_OR_RETURN(const std::vector<double> sums,
+                   GradientParts(tensor).SumsOfSquares(ctx, params, grads));
+  return std::sqrt(std::accumulate(sums.begin(), sums.end(), 0.0));
 }
 
 }  // namespace frond

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "core/nn/grad_sink.h"
 #include "dist/communicator.h"
+#include "dist/tensor_axis.h"
 
 namespace frond {
 
@@ -40,8 +41,9 @@ class KeepGrads : public GradSink {
   // Sums the gradients over the ranks of `data`, or waits for the sums that were started, and
   // returns their global L2 norm, in an order that does not depend on the number of threads: the
   // same bits on every rank. An element that is not finite is an error that names the first such
-  // parameter, the same on every rank. Collective over `data`.
-  absl::StatusOr<double> Finish(Context& ctx, Communicator& data);
+  // parameter, the same on every rank. Parameters may lie split over `tensor`. Collective over
+  // both.
+  absl::StatusOr<double> Finish(Context& ctx, Communicator& data, const TensorAxis& tensor = {});
 
   // The gradient of `param`, in its shape.
   ConstView Grad(const Param& param) const;

@@ -1,5 +1,7 @@
 #include "dist/process_mesh.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
 
@@ -12,11 +14,7 @@ absl::StatusOr<std::unique_ptr<ProcessMesh>> ProcessMesh::Create(Communicator& w
         absl::StrCat("mesh data=", data, " x tensor=", tensor,
                      ": data must be at least 1 (or 0 for all ranks), tensor at least 1"));
   }
-  if (tensor > 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("mesh tensor=", tensor, ": this version has no tensor parallelism; set 1"));
-  }
-  if (data == 0) data = world.size();
+  if (data == 0) data = std::max(world.size() / tensor, 1);
   const int64_t needed = int64_t{data} * tensor;
   if (needed != world.size()) {
     const absl::string_view were = world.size() == 1 ? " was launched" : " were launched";

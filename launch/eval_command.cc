@@ -200,8 +200,9 @@ absl::Status Run(const CommandInput& input) {
   ASSIGN_OR_RETURN(const std::string folder, AgreeOnModelFolder(flags, *config, world));
   absl::StatusOr<Prepared> prepared = Prepare(ctx, flags, *config, folder);
   RETURN_IF_ERROR(AgreeOnStatus(world, prepared.status()));
+  ASSIGN_OR_RETURN(const auto mesh, ProcessMesh::Create(world, /*data=*/0, /*tensor=*/1));
   ASSIGN_OR_RETURN(const LanguageScores scores,
-                   prepared->evaluation->Run(ctx, *prepared->model, world, nullptr));
+                   prepared->evaluation->Run(ctx, *prepared->model, *mesh, nullptr));
   absl::Status reported;
   if (world.rank() == 0) reported = Report(flags, *config, folder, *prepared, scores, samples);
   return AgreeOnStatus(world, reported);

@@ -1,6 +1,7 @@
 #include "launch/evaluation.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <map>
 #include <numeric>
@@ -145,7 +146,7 @@ absl::Status Evaluation::RunBatch(Context& ctx, T5Model& model, const std::vecto
   return absl::OkStatus();
 }
 
-absl::StatusOr<LanguageScores> Evaluation::Run(Context& ctx, T5Model& model, Communicator& world,
+absl::StatusOr<LanguageScores> Evaluation::Run(Context& ctx, T5Model& model, ProcessMesh& mesh,
                                                StopSignal* stop) {
   std::vector<std::string> languages;
   for (const Example& example : examples_) languages.push_back(example.language);
@@ -153,15 +154,19 @@ absl::StatusOr<LanguageScores> Evaluation::Run(Context& ctx, T5Model& model, Com
   answers_.clear();
   bool cancelled = false;
   absl::Status status;
-  for (const std::vector<size_t>& numbers : Batches(world.rank(), world.size())) {
-    cancelled = stop != nullptr && stop->Requested();
+  for (const std::vector<size_t>& numbers : Batches(mesh.data().rank(), mesh.data().size())) {
+    // The ranks that share a copy of the model go on or stop together.
+    std::array<double, 1> wanted = {stop != nullptr && stop->Requested() ? 1.0 : 0.0};
+    SumNumbers(mesh.tensor(), wanted);
+    cancelled = wanted[0] > 0;
     if (cancelled || !status.ok()) break;
     status = RunBatch(ctx, model, numbers, scores);
   }
-  RETURN_IF_ERROR(AgreeOnStatus(world, status));
+  RETURN_IF_ERROR(AgreeOnStatus(mesh.world(), status));
   std::vector<double> sums = scores.Sums();
   sums.push_back(cancelled ? 1 : 0);
-  SumNumbers(world, sums);
+  if (mesh.tensor().rank() != 0) std::fill(sums.begin(), sums.end(), 0.0);
+  SumNumbers(mesh.world(), sums);
   if (sums.back() > 0) return absl::CancelledError("a stop was asked for during evaluation");
   sums.pop_back();
   scores.SetSums(sums);

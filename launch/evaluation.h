@@ -11,7 +11,7 @@
 #include "data/batch_builder.h"
 #include "data/example.h"
 #include "data/tokenizer.h"
-#include "dist/communicator.h"
+#include "dist/process_mesh.h"
 #include "eval/language_scores.h"
 #include "launch/stop_signal.h"
 #include "models/t5/t5_model.h"
@@ -35,9 +35,10 @@ class Evaluation {
   // answer with the language's most frequent training target".
   absl::Status ReadBaseline(const config::TrainConfig& config);
 
-  // Every rank takes its share of the rows; the scores are the same on all. Answers with greedy
-  // decoding. Cancelled when `stop` (may be null) asks on any rank. Collective over `world`.
-  absl::StatusOr<LanguageScores> Run(Context& ctx, T5Model& model, Communicator& world,
+  // Every data rank takes its share of the rows; the scores are the same on all ranks. Answers with
+  // greedy decoding. Cancelled when `stop` (may be null) asks on any rank. `model` lies on the
+  // mesh's tensor axis. Collective over the mesh.
+  absl::StatusOr<LanguageScores> Run(Context& ctx, T5Model& model, ProcessMesh& mesh,
                                      StopSignal* stop);
 
   const std::vector<Example>& examples() const { return examples_; }

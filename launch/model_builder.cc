@@ -133,8 +133,13 @@ T5Options ResolveT5Options(const config::Model& model) {
 }
 
 absl::StatusOr<std::unique_ptr<T5Model>> BuildModel(Context& ctx, const config::Model& model,
-                                                    const T5Config& t5, uint64_t seed) {
-  auto built = std::make_unique<T5Model>(t5, ResolveT5Options(model));
+                                                    const T5Config& t5, uint64_t seed,
+                                                    const ModelPlace& place) {
+  RETURN_IF_ERROR(CheckTensorAxis(t5, place.tensor.size()));
+  T5Options options = ResolveT5Options(model);
+  options.tensor = place.tensor;
+  options.shards = place.shards;
+  auto built = std::make_unique<T5Model>(t5, options);
   if (!model.path().empty()) {
     RETURN_IF_ERROR(LoadT5Weights(ctx, model.path(), *built));
   } else {

@@ -28,9 +28,17 @@ absl::StatusOr<T5Config> PlannedT5Config(const config::TrainConfig& config);
 // Compute dtype, residual and recomputation.
 T5Options ResolveT5Options(const config::Model& model);
 
+// Where a rank's parts of a model lie.
+struct ModelPlace {
+  TensorAxis tensor;
+  AxisPlace shards;  // of the masters
+};
+
 // A model whose weights are read from model.path or, where there is none, drawn from `seed`; ready
-// for products.
+// for products once its weights are shared (dist/weight_shards.h). A tensor axis whose size does
+// not divide the model is an error.
 absl::StatusOr<std::unique_ptr<T5Model>> BuildModel(Context& ctx, const config::Model& model,
-                                                    const T5Config& t5, uint64_t seed);
+                                                    const T5Config& t5, uint64_t seed,
+                                                    const ModelPlace& place = {});
 
 }  // namespace frond

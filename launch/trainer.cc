@@ -41,31 +41,20 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const config::TrainConf
   return trainer;
 }
 
-GradSink& Trainer::StartGradients() {
-  if (in_backward_ == nullptr) {
-    grads_->StartStep(ctx_);
-    return *grads_;
-  }
-  in_backward_->StartStep(
-      {.step = state_.step, .learning_rate = LearningRate(schedule_, state_.step)});
-  return *in_backward_;
-}
-
-std::vector<double> Trainer::RunPasses(const StepPlan& plan, GradSink& sink) {
+std::vector<double> Trainer::RunPasses(const StepPlan& plan) {
+  GradSink& sink = gradients_->StartStep(ctx_, InfoOf(/*gradient_scale=*/1));
   const size_t languages = data_->languages().size();
   std::vector<double> sums(NumStepSums(languages));
   const double z_coefficient = config_.loss().z_loss();
   for (size_t b = 0; b < plan.batches.size(); ++b) {
     const Batch& batch = plan.batches[b];
-    const bool is_last = b + 1 == plan.batches.size();
-    if (is_last && grads_ != nullptr && mesh_->data().IsAsynchronous()) {
-      grads_->StartLastPass(mesh_->data());
-    }
+    gradients_->StartPass(/*is_last=*/b + 1 == plan.batches.size());
     const std::vector<double>& weights = plan.token_weights[b];
     const TokenLosses losses = model_->ForwardBackward(
         ctx_, batch,
         {.token_weights = weights, .z_loss = z_coefficient, .dropout = config_.model().dropout()},
         sink);
+    gradients_->EndPass(ctx_);
     for (int64_t e = 0; e < batch.num_examples(); ++e) {
       const auto language = static_cast<size_t>(data_->language_of_leaf()[batch.leaf[e]]);
       for (int32_t t = batch.target_offsets[e]; t < batch.target_offsets[e + 1]; ++t) {
@@ -76,6 +65,8 @@ std::vector<double> Trainer::RunPasses(const StepPlan& plan, GradSink& sink) {
       }
     }
   }
+  // The ranks of a tensor axis have equal losses: one of them counts.
+  if (tensor_.place().rank != 0) std::fill(sums.begin(), sums.end(), 0.0);
   if (stop_ != nullptr && stop_->Requested()) sums[kStop] = 1;
   sums[kSave] = saver_->Flag();
   return sums;
@@ -114,17 +105,17 @@ absl::Status Trainer::Step() {
   world_.watchdog().SetStep(state_.step + 1);
   const StepPlan plan = data_->NextStep(mesh_->data().rank(), mesh_->data().size());
   ctx_.rng = {.seed = config_.seed(), .step = static_cast<uint64_t>(state_.step)};
-  const std::vector<double> own = RunPasses(plan, StartGradients());
+  const std::vector<double> own = RunPasses(plan);
   std::vector<double> sums = own;
   SumNumbers(world_, sums);
   if (!IsFiniteLoss(sums)) return LossError(plan, own);
-  const absl::StatusOr<double> norm = FinishGradients();
+  const absl::StatusOr<double> norm = gradients_->Finish(ctx_);
   if (!norm.ok()) {
     return absl::InternalError(
         absl::StrCat("step ", state_.step + 1, ": ", std::string(norm.status().message()),
                      "; the batch of rank ", world_.rank(), " holds", LanguageMix(plan)));
   }
-  if (in_backward_ == nullptr) UpdateParameters(*norm);
+  gradients_->Update(ctx_, InfoOf(ClipScale(*norm, config_.optimizer().clip_global_norm())));
   model_->params().PrepareCompute(ctx_, /*for_training=*/true);
   CountStep(plan, sums, *norm);
   last_step_seconds_ =
@@ -132,21 +123,10 @@ absl::Status Trainer::Step() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<double> Trainer::FinishGradients() {
-  return in_backward_ != nullptr ? in_backward_->Finish() : grads_->Finish(ctx_, mesh_->data());
-}
-
-void Trainer::UpdateParameters(double gradient_norm) {
-  const StepInfo info = {
-      .step = state_.step,
-      .learning_rate = LearningRate(schedule_, state_.step),
-      .gradient_scale = ClipScale(gradient_norm, config_.optimizer().clip_global_norm())};
-  std::vector<ParamUpdate> updates;
-  for (const auto& param : model_->params().params()) {
-    updates.push_back(
-        {.param = param.get(), .master = param->master(), .grad = grads_->Grad(*param)});
-  }
-  optimizer_->Update(ctx_, updates, info);
+StepInfo Trainer::InfoOf(double gradient_scale) const {
+  return {.step = state_.step,
+          .learning_rate = LearningRate(schedule_, state_.step),
+          .gradient_scale = gradient_scale};
 }
 
 void Trainer::CountStep(const StepPlan& plan, const std::vector<double>& sums,
@@ -230,7 +210,7 @@ absl::Status Trainer::EvaluateNow() {
   // Until it is done; where a stop comes first, the checkpoint says that it is still to do.
   evaluation_pending_ = true;
   if (stop_agreed_) return absl::OkStatus();
-  const absl::StatusOr<LanguageScores> scores = evaluation_->Run(ctx_, *model_, world_, stop_);
+  const absl::StatusOr<LanguageScores> scores = evaluation_->Run(ctx_, *model_, *mesh_, stop_);
   if (!scores.ok()) {
     // A stop that came in the middle: the evaluation is put off, the run is saved.
     if (!absl::IsCancelled(scores.status())) return scores.status();

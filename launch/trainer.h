@@ -11,7 +11,6 @@
 #include "checkpoint/work_folder_lock.h"
 #include "configs/train.pb.h"
 #include "core/tensor/profiler.h"
-#include "dist/keep_grads.h"
 #include "dist/link_test.h"
 #include "dist/process_mesh.h"
 #include "launch/compute_device.h"
@@ -19,11 +18,11 @@
 #include "launch/evaluation.h"
 #include "launch/interval_stats.h"
 #include "launch/run_checkpoint.h"
+#include "launch/step_gradients.h"
 #include "launch/stop_signal.h"
 #include "launch/trainer_report.h"
 #include "launch/training_data.h"
 #include "optim/schedule.h"
-#include "optim/update_in_backward.h"
 
 namespace frond {
 
@@ -75,15 +74,11 @@ class Trainer {
   absl::Status SetUpReport();
   RunTable MakeRunTable() const;
 
-  // The sink of the step's passes, ready for them.
-  GradSink& StartGradients();
   // The step's passes; returns this rank's part of the per-step sums [loss, z-loss, stop, save,
   // nll by language, tokens by language].
-  std::vector<double> RunPasses(const StepPlan& plan, GradSink& sink);
-  // The global norm of the step's gradients, over all ranks.
-  absl::StatusOr<double> FinishGradients();
+  std::vector<double> RunPasses(const StepPlan& plan);
   absl::Status LossError(const StepPlan& plan, const std::vector<double>& own);
-  void UpdateParameters(double gradient_norm);
+  StepInfo InfoOf(double gradient_scale) const;
   void CountStep(const StepPlan& plan, const std::vector<double>& sums, double gradient_norm);
   std::string LanguageMix(const StepPlan& plan) const;
   absl::Status RunSteps();
@@ -104,6 +99,7 @@ class Trainer {
   Context ctx_;
   DeviceGroup group_;  // of all ranks; outlives the mesh
   std::unique_ptr<ProcessMesh> mesh_;
+  TensorAxis tensor_;
   std::optional<LinkReport> links_;       // where they were tested
   std::unique_ptr<WorkFolderLock> lock_;  // rank 0
   std::shared_ptr<const Tokenizer> tokenizer_;
@@ -111,9 +107,7 @@ class Trainer {
   std::unique_ptr<T5Model> model_;
   std::unique_ptr<Optimizer> optimizer_;
   Schedule schedule_;
-  // One of the two is the sink of all passes; the other is null.
-  std::unique_ptr<KeepGrads> grads_;
-  std::unique_ptr<UpdateInBackward> in_backward_;
+  std::unique_ptr<StepGradients> gradients_;
   std::unique_ptr<CheckpointStore> store_;  // rank 0
   std::unique_ptr<CheckpointSaver> saver_;
   std::unique_ptr<Evaluation> evaluation_;  // null: no evaluation during training

@@ -12,6 +12,7 @@
 #include "core/base/log.h"
 #include "core/base/status_macros.h"
 #include "dist/collective_watchdog.h"
+#include "dist/weight_shards.h"
 #include "launch/agree.h"
 #include "launch/cpu_threads.h"
 #include "launch/find_checkpoint.h"
@@ -43,6 +44,7 @@ absl::Status Trainer::SetUp() {
                    JoinDeviceGroup(config_.mesh().gpu_collectives(), ctx_.device(), world_));
   ASSIGN_OR_RETURN(mesh_, ProcessMesh::Create(group_.Ranks(world_), config_.mesh().data(),
                                               config_.mesh().tensor()));
+  tensor_ = TensorAxis(mesh_->tensor(), config_.mesh().sequence_parallel());
   if (config_.mesh().self_test() && world_.size() > 1) RETURN_IF_ERROR(TestMeshLinks());
   omp_set_num_threads(ThreadsPerRank(config_.threads(), world_));
   RETURN_IF_ERROR(AgreeOnStatus(world_, SetUpWorkFolder()));
@@ -86,16 +88,14 @@ absl::Status Trainer::SetUpModel() {
   }
   ASSIGN_OR_RETURN(schedule_, BuildSchedule(config_.schedule(), config_.steps()));
   RETURN_IF_ERROR(CheckFirstStep(t5));
-  ASSIGN_OR_RETURN(model_, BuildModel(ctx_, config_.model(), t5, config_.seed()));
-  ASSIGN_OR_RETURN(optimizer_, BuildOptimizer(config_.optimizer()));
-  Ownership ownership;
-  ownership.tensor = &mesh_->tensor();
-  optimizer_->Register(ctx_, model_->params(), std::move(ownership));
-  if (config_.optimizer().update_in_backward()) {
-    in_backward_ = std::make_unique<UpdateInBackward>(model_->params(), *optimizer_, mesh_->data());
-  } else {
-    grads_ = std::make_unique<KeepGrads>(ctx_, model_->params());
+  ModelPlace place = {.tensor = tensor_};
+  if (config_.mesh().zero_stage() == 2) {
+    place.shards = {.rank = mesh_->data().rank(), .size = mesh_->data().size()};
   }
+  ASSIGN_OR_RETURN(model_, BuildModel(ctx_, config_.model(), t5, config_.seed(), place));
+  ASSIGN_OR_RETURN(optimizer_, BuildOptimizer(config_.optimizer()));
+  gradients_ = std::make_unique<StepGradients>(ctx_, config_.optimizer(), model_->params(),
+                                               *optimizer_, *mesh_, tensor_);
   return absl::OkStatus();
 }
 
@@ -122,6 +122,7 @@ absl::Status Trainer::Resume() {
     LOG(INFO) << "Resuming from " << path;
   }
   RETURN_IF_ERROR(AgreeOnStatus(world_, optimizer_->CheckFirstStep(state_.step)));
+  ShareWeights(ctx_, model_->params(), mesh_->data());
   model_->params().PrepareCompute(ctx_, /*for_training=*/true);
   return absl::OkStatus();
 }

@@ -21,10 +21,6 @@ struct Ownership {
   Communicator* data = nullptr;
 };
 
-// The rows of `part` for the rank at `place`, cut into shares of equal size, rounded up: the last
-// ranks may have fewer rows, or none.
-ParamSlice ShareOfRows(const ParamSlice& part, const AxisPlace& place);
-
 // The numbers of the slice's elements in the whole parameter.
 ElementNumbers NumbersOf(const ParamSlice& slice);
 

@@ -1,65 +1,54 @@
 #include "optim/update_in_backward.h"
 
-#include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <utility>
 
 #include "core/base/check.h"
 #include "core/base/status_macros.h"
-#include "core/ops/elementwise.h"
-#include "dist/gradient_sums.h"
 
 namespace frond {
 
 UpdateInBackward::UpdateInBackward(const ParamStore& store, Optimizer& optimizer,
-                                   Communicator& data)
-    : store_(&store), optimizer_(&optimizer), data_(&data) {}
+                                   Communicator& data, const TensorAxis& tensor,
+                                   int64_t bucket_elements)
+    : store_(&store),
+      optimizer_(&optimizer),
+      buckets_(store, data, bucket_elements),
+      parts_(tensor, store.shards().size > 1 ? &data : nullptr) {}
 
 void UpdateInBackward::StartStep(const StepInfo& info) {
-  const size_t count = store_->params().size();
   info_ = info;
   status_ = absl::OkStatus();
-  gradients_.resize(count);
-  closed_.assign(count, false);
-  squares_.assign(count, 0);
+  squares_.assign(store_->params().size(), 0);
+  buckets_.StartPass([this](Context& ctx, std::span<const GradientBuckets::Complete> bucket) {
+    // Sums are the same bits on every rank, so all of them stop here together.
+    if (status_.ok()) status_ = UpdateBucket(ctx, bucket);
+  });
 }
 
-View UpdateInBackward::Open(Context& ctx, Param& param) {
-  const auto index = static_cast<size_t>(param.index);
-  CHECK_LT(index, closed_.size()) << param.name << ": no step was started";
-  CHECK(!closed_[index]) << param.name << " gets a gradient after its update";
-  Tensor& gradient = gradients_[index];
-  if (gradient.empty()) {
-    gradient = Tensor(ctx, param.shape, store_->master_dtype(), MemoryKind::kGradients);
-    Fill(ctx, 0, gradient);
+absl::Status UpdateInBackward::UpdateBucket(Context& ctx,
+                                            std::span<const GradientBuckets::Complete> bucket) {
+  std::vector<const Param*> params;
+  std::vector<ConstView> gradients;
+  std::vector<ParamUpdate> updates;
+  for (const auto& [param, gradient] : bucket) {
+    params.push_back(param);
+    gradients.push_back(gradient);
+    updates.push_back({.param = param, .master = param->master(), .grad = gradient});
   }
-  return gradient;
-}
-
-void UpdateInBackward::Close(Context& ctx, Param& param) {
-  const View gradient = Open(ctx, param);
-  const auto index = static_cast<size_t>(param.index);
-  // Sums are the same bits on every rank, so all of them stop here together.
-  if (status_.ok()) status_ = Apply(ctx, param, gradient);
-  gradients_[index].Reset();
-  closed_[index] = true;
-}
-
-absl::Status UpdateInBackward::Apply(Context& ctx, Param& param, View gradient) {
-  SumOverRanks(ctx, *data_, gradient);
-  ASSIGN_OR_RETURN(squares_[static_cast<size_t>(param.index)],
-                   FiniteSumOfSquares(ctx, param, gradient));
-  optimizer_->Update(ctx, param, gradient, info_);
+  ASSIGN_OR_RETURN(const std::vector<double> squares, parts_.SumsOfSquares(ctx, params, gradients));
+  for (size_t i = 0; i < params.size(); ++i) {
+    squares_[static_cast<size_t>(params[i]->index)] = squares[i];
+  }
+  optimizer_->Update(ctx, updates, info_);
   return absl::OkStatus();
 }
 
-absl::StatusOr<double> UpdateInBackward::Finish() {
-  const auto open = std::find(closed_.begin(), closed_.end(), false) - closed_.begin();
-  CHECK_EQ(static_cast<size_t>(open), store_->params().size())
-      << "the pass did not close " << store_->params()[static_cast<size_t>(open)]->name;
+absl::StatusOr<double> UpdateInBackward::Finish(Context& ctx) {
+  buckets_.EndPass(ctx);
   RETURN_IF_ERROR(status_);
-  double squares = 0;
-  for (const double sum : squares_) squares += sum;
-  return std::sqrt(squares);
+  return std::sqrt(std::accumulate(squares_.begin(), squares_.end(), 0.0));
 }
 
 }  // namespace frond

@@ -125,7 +125,7 @@ void FillConstant(double value, int64_t count, T* out) {
   for (int64_t i = 0; i < count; ++i) out[i] = static_cast<T>(value);
 }
 
-// Elements [first, first + count) of this rank's part of the parameter.
+// Elements [first, first + count) of the rows of the parameter that this rank owns.
 template <class T>
 void FillParam(const Param& param, uint64_t seed, int64_t first, int64_t count, T* out) {
   const Initializer& init = param.spec.init;
@@ -134,7 +134,7 @@ void FillParam(const Param& param, uint64_t seed, int64_t first, int64_t count, 
     return;
   }
   FillNormal(MixBits(KeyFromText(param.name) ^ MixBits(seed)), init.scale,
-             BlockRuns(param.slice, first, count), out);
+             BlockRuns(param.owned, first, count), out);
 }
 
 }  // namespace

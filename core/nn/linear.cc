@@ -2,8 +2,10 @@
 
 namespace frond {
 
-Linear::Linear(ParamStore& store, const Scope& scope, int64_t in, int64_t out, double init_stddev)
+Linear::Linear(ParamStore& store, const Scope& scope, int64_t in, int64_t out, double init_stddev,
+               Partition partition)
     : weight_(&store.Add(scope / "weight", {.shape = {out, in},
+                                            .partition = partition,
                                             .init = Initializer::Normal(init_stddev),
                                             .use = ParamUse::kMatrix})) {}
 

@@ -10,8 +10,13 @@ namespace frond {
 // communication between them.
 class Linear {
  public:
-  // Declares `scope`.weight [out, in], filled from a normal of `init_stddev`.
-  Linear(ParamStore& store, const Scope& scope, int64_t in, int64_t out, double init_stddev);
+  // Declares `scope`.weight [out, in], filled from a normal of `init_stddev`. On a tensor axis
+  // Split(0) is column-parallel: a rank gives its part of the outputs; Split(1) is row-parallel: a
+  // rank takes its part of the inputs and gives a partial sum of every output.
+  Linear(ParamStore& store, const Scope& scope, int64_t in, int64_t out, double init_stddev,
+         Partition partition = Partition::Replicated());
+
+  // Of this rank's part.
 
   int64_t in() const { return weight_->shape.dim(1); }
   int64_t out() const { return weight_->shape.dim(0); }

@@ -28,8 +28,13 @@ ParamSlice PartOf(const Shape& whole, int split_dim, const AxisPlace& place) {
 
 }  // namespace
 
-ParamStore::ParamStore(DType compute, MasterFormat masters, AxisPlace tensor)
-    : compute_(compute), masters_(masters), tensor_(tensor) {
+MasterView Param::master() {
+  if (!exact.empty()) return {exact};
+  return {OwnedRows(value), low};
+}
+
+ParamStore::ParamStore(DType compute, MasterFormat masters, AxisPlace tensor, AxisPlace shards)
+    : compute_(compute), masters_(masters), tensor_(tensor), shards_(shards) {
   CHECK(compute == DType::kF32 || compute == DType::kBF16 || compute == DType::kF64)
       << "parameters cannot be computed with in " << DTypeName(compute);
   CHECK(masters == MasterFormat::kWhole || compute == DType::kBF16)
@@ -46,6 +51,7 @@ Param& ParamStore::Add(const Scope& scope, const ParamSpec& spec) {
   param->slice = PartOf(spec.shape, spec.partition.split_dim, tensor_);
   param->shape = spec.shape.rank() == 2 ? Shape{param->slice.rows, param->slice.cols}
                                         : Shape{param->slice.rows};
+  param->owned = param->slice.ShareOfRows(shards_);
   params_.push_back(std::move(param));
   by_name_[scope.name()] = params_.back().get();
   return *params_.back();
@@ -68,11 +74,16 @@ void ParamStore::Allocate(Context& ctx) {
 
 void ParamStore::Allocate(Context& ctx, Param& param) const {
   if (!param.value.empty()) return;
-  const Shape& shape = param.shape;
-  const bool is_whole = masters_ == MasterFormat::kWhole || param.spec.use == ParamUse::kVector;
-  param.value = Tensor(ctx, shape, is_whole ? master_dtype() : DType::kBF16, MemoryKind::kParams);
+  const bool is_vector = param.spec.use == ParamUse::kVector;
+  const bool is_whole = masters_ == MasterFormat::kWhole || is_vector;
+  // Every rank keeps what it computes with, but only its own rows of what is finer.
+  const bool is_apart = is_whole && !is_vector && shards_.size > 1 && compute_ == DType::kBF16;
+  const DType dtype = is_whole && !is_apart ? master_dtype() : DType::kBF16;
+  param.value = Tensor(ctx, param.shape, dtype, MemoryKind::kParams);
+  const Shape owned = param.owned_shape();
+  if (is_apart) param.exact = Tensor(ctx, owned, DType::kF32, MemoryKind::kParams);
   if (!is_whole && masters_ == MasterFormat::kSplit) {
-    param.low = Tensor(ctx, shape, DType::kI16, MemoryKind::kParams);
+    param.low = Tensor(ctx, owned, DType::kI16, MemoryKind::kParams);
   }
 }
 

@@ -70,11 +70,23 @@ struct Param {
   // split dim divided by the axis's size.
   Shape shape;
   ParamSlice slice;
-  // The master weight, which steps change: whole in `value` (f32, or f64 in tests), or bf16 in
-  // `value`, as products and look-ups read it, with the rest of a split weight in `low`.
+  // The rows of it whose master this rank keeps and updates; all where weights are not sharded.
+  ParamSlice owned;
+  // What products and look-ups read, in `shape`: the master weight itself (f32, or f64 in tests),
+  // or the bf16 that it is or rounds to.
   Tensor value;
-  Tensor low;
-  MasterView master() { return {value, low}; }
+  // Of the owned rows: the rest of a split weight, and the f32 master of a bf16 `value`.
+  Tensor low, exact;
+  // The master weights of the owned rows, which steps change.
+  MasterView master();
+  Shape owned_shape() const {
+    return shape.rank() == 2 ? Shape{owned.rows, owned.cols} : Shape{owned.rows};
+  }
+  // The owned rows of `value`, or of a tensor like it.
+  View OwnedRows(View like) const {
+    const int64_t begin = owned.first_row - slice.first_row;
+    return Rows(like, begin, begin + owned.rows);
+  }
   // Keys the stochastic rounding of this parameter in the step of `rng`.
   uint64_t RoundingKey(const RngKey& rng) const { return rng.At(static_cast<uint32_t>(index)); }
 
@@ -91,9 +103,11 @@ class ParamStore {
  public:
   // `compute` is the dtype of the products: f32, bf16 or f64. Whole masters are f32, or f64 where
   // `compute` is; other formats are for bf16 products, and vectors are whole in every format.
-  // `tensor` is this rank's place on the tensor axis.
+  // `tensor` is this rank's place on the tensor axis, `shards` among the ranks that share the rows
+  // of every master out among them (ZeRO: Rajbhandari et al., 2020); those ranks make each other's
+  // rows of Param::value known by ShareWeights (dist/weight_shards.h).
   explicit ParamStore(DType compute, MasterFormat masters = MasterFormat::kWhole,
-                      AxisPlace tensor = {});
+                      AxisPlace tensor = {}, AxisPlace shards = {});
 
   DType compute_dtype() const { return compute_; }
   // Of whole masters, gradients and optimizer state.
@@ -109,15 +123,16 @@ class ParamStore {
   Param* Find(absl::string_view name) const;  // null if unknown
   int64_t num_elements() const;               // of whole parameters
   const AxisPlace& tensor() const { return tensor_; }
+  const AxisPlace& shards() const { return shards_; }
 
   // Takes memory for every master that has none. Contents are undefined.
   void Allocate(Context& ctx);
-  // Allocates and fills every parameter by its initialiser.
+  // Allocates every parameter and fills its master by its initialiser.
   void Initialize(Context& ctx, uint64_t seed);
   void Initialize(Context& ctx, Param& param, uint64_t seed);
 
-  // Rebuilds the forms that products use from the masters; call it after the masters changed and
-  // before the next forward. `for_training` also builds the forms that only gradients need.
+  // Rebuilds the forms that products use from the values; call it after those changed and before
+  // the next forward. `for_training` also builds the forms that only gradients need.
   void PrepareCompute(Context& ctx, bool for_training);
 
  private:
@@ -125,7 +140,7 @@ class ParamStore {
 
   DType compute_;
   MasterFormat masters_;
-  AxisPlace tensor_;
+  AxisPlace tensor_, shards_;
   std::vector<std::unique_ptr<Param>> params_;
   std::unordered_map<std::string, Param*> by_name_;
 };

@@ -35,6 +35,12 @@ struct ParamSlice {
     slice.rows = end - begin;
     return slice;
   }
+  // The rows for the rank at `place`, cut into shares of equal size, rounded up: the last ranks may
+  // have fewer rows, or none.
+  ParamSlice ShareOfRows(const AxisPlace& place) const {
+    const int64_t share = (rows + place.size - 1) / place.size;
+    return Rows(std::min(rows, place.rank * share), std::min(rows, (place.rank + 1) * share));
+  }
   // Where the part's element `local` lies in the whole parameter.
   int64_t WholeIndex(int64_t local) const {
     return (first_row + local / cols) * whole_cols + first_col + local % cols;

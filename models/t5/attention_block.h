@@ -26,14 +26,16 @@ class AttentionBlock {
 
   // What Backward needs beside the input.
   struct Saved {
-    Tensor rstd, h, q, k, v, attended, lse;
+    Tensor rstd, h;  // of this rank's own rows
+    Tensor q, k, v, attended, lse;
     // Frees what Backward can make again, to the same bits, at little cost.
     void ReleaseCheap() { h.Reset(); }
   };
-  // Operands of one call. `memory` [Tm, d] and its layout are read by cross-attention only. `bias`
-  // is the stack's table [buckets, heads], empty for cross-attention.
+  // Operands of one call. `memory` [Tm, d], whole on every rank, and its layout are read by
+  // cross-attention only. `bias` is the stack's table [buckets, heads], this rank's heads of it,
+  // empty for cross-attention.
   struct Input {
-    ConstView x;  // [T, d], residual dtype
+    ConstView x;  // [T, d], residual dtype; T: this rank's own rows
     const TokenLayout* layout = nullptr;
     ConstView memory;  // [Tm, d], compute dtype
     const TokenLayout* memory_layout = nullptr;
@@ -42,10 +44,11 @@ class AttentionBlock {
   };
 
   // out [T, d] is assigned and may alias x where nothing is kept. keep == nullptr: inference.
+  // Passes are collective over the layout's axis.
   void Forward(Context& ctx, const Input& in, View out, Saved* keep) const;
 
-  // dx holds the gradient of `out` and becomes the gradient of x. Cross-attention adds the gradient
-  // of the memory to dmemory [Tm, d] (compute dtype). dbias accumulates.
+  // dx holds the gradient of `out` and becomes the gradient of x. Cross-attention adds this rank's
+  // part of the gradient of the memory to dmemory [Tm, d] (compute dtype). dbias accumulates.
   void Backward(Context& ctx, const Input& in, Saved saved, View dx, View dmemory, View dbias,
                 GradSink& sink) const;
 
@@ -53,8 +56,9 @@ class AttentionBlock {
   void ProjectMemory(Context& ctx, ConstView memory, View k, View v) const;
   const NormLayer& norm() const { return norm_; }
   const Linear& q() const { return q_; }
-  const Linear& o() const { return o_; }
-  AttentionSpec Spec() const;  // without segments
+  // o(attended) [T, d], summed over the axis: this rank's own rows, residual dtype. Collective.
+  Tensor Output(Context& ctx, ConstView attended, const TensorAxis& axis) const;
+  AttentionSpec Spec() const;  // of this rank's heads, without segments
 
  private:
   AttentionSpec SpecFor(const Context& ctx, const Input& in) const;

@@ -22,7 +22,8 @@ NormLayer::NormLayer(ParamStore& store, const Scope& scope, const BlockDims& dim
     : scale_(&store.Add(scope / "weight", {.shape = {dims.config->d_model},
                                            .init = Initializer::Constant(1),
                                            .use = ParamUse::kVector})),
-      epsilon_(dims.config->layer_norm_epsilon) {}
+      epsilon_(dims.config->layer_norm_epsilon),
+      axis_(dims.axis) {}
 
 void NormLayer::Forward(Context& ctx, ConstView x, View y, View rstd) const {
   RmsNorm(ctx, x, scale_->value, epsilon_, y, rstd);
@@ -30,7 +31,9 @@ void NormLayer::Forward(Context& ctx, ConstView x, View y, View rstd) const {
 
 void NormLayer::Backward(Context& ctx, ConstView dy, ConstView x, ConstView rstd, Write mode,
                          View dx, GradSink& sink) const {
-  RmsNormGrad(ctx, dy, x, scale_->value, rstd, mode, dx, sink.Open(ctx, *scale_));
+  axis_->AddOverRows(ctx, sink.Open(ctx, *scale_), [&](View dscale) {
+    RmsNormGrad(ctx, dy, x, scale_->value, rstd, mode, dx, dscale);
+  });
   sink.Close(ctx, *scale_);
 }
 

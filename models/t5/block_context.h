@@ -4,6 +4,7 @@
 #include "core/nn/grad_sink.h"
 #include "core/nn/param.h"
 #include "core/ops/dropout.h"
+#include "dist/tensor_axis.h"
 #include "models/t5/t5_config.h"
 
 namespace frond {
@@ -12,7 +13,12 @@ struct BlockDims {
   const T5Config* config = nullptr;  // owned by the model
   DType compute = DType::kF32;       // products and activations
   DType residual = DType::kF32;      // the residual stream and its gradient
+  const TensorAxis* axis = nullptr;  // owned by the model
 
+  // This rank's parts.
+  int64_t heads() const { return axis->Part(config->num_heads); }
+  int64_t inner() const { return heads() * config->d_kv; }
+  int64_t hidden() const { return axis->Part(config->d_ff); }
   // Statistics and norm scales: f32, or f64 in f64 models.
   DType statistics() const { return compute == DType::kF64 ? DType::kF64 : DType::kF32; }
 };
@@ -27,8 +33,9 @@ class NormLayer {
  public:
   // Declares `scope`.layer_norm.weight or, for final norms, the scope itself.
   NormLayer(ParamStore& store, const Scope& scope, const BlockDims& dims);
-  // y [T, d] and rstd [T] are assigned.
+  // y [T, d] and rstd [T] are assigned; T: this rank's own rows.
   void Forward(Context& ctx, ConstView x, View y, View rstd) const;
+  // Collective over the tensor axis.
   void Backward(Context& ctx, ConstView dy, ConstView x, ConstView rstd, Write mode, View dx,
                 GradSink& sink) const;
   // Without a contribution: a pass without tokens.
@@ -37,6 +44,7 @@ class NormLayer {
  private:
   Param* scale_;
   float epsilon_;
+  const TensorAxis* axis_;
 };
 
 }  // namespace frond

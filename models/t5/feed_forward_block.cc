@@ -13,16 +13,25 @@ FeedForwardBlock::FeedForwardBlock(ParamStore& store, const Scope& scope, const 
       is_decoder_(is_decoder),
       layer_(layer),
       wi_0_(store, scope / "DenseReluDense" / "wi_0", dims.config->d_model, dims.config->d_ff,
-            1 / std::sqrt(static_cast<double>(dims.config->d_model))),
+            1 / std::sqrt(static_cast<double>(dims.config->d_model)), Partition::Split(0)),
       wi_1_(store, scope / "DenseReluDense" / "wi_1", dims.config->d_model, dims.config->d_ff,
-            1 / std::sqrt(static_cast<double>(dims.config->d_model))),
+            1 / std::sqrt(static_cast<double>(dims.config->d_model)), Partition::Split(0)),
       wo_(store, scope / "DenseReluDense" / "wo", dims.config->d_ff, dims.config->d_model,
-          1 / std::sqrt(static_cast<double>(dims.config->d_ff))),
+          1 / std::sqrt(static_cast<double>(dims.config->d_ff)), Partition::Split(1)),
       norm_(store, scope / "layer_norm", dims) {}
 
-DropoutSpec FeedForwardBlock::DropoutOf(const Context& ctx, DropoutPlace place, float rate,
-                                        const TokenLayout& layout) const {
-  return DropoutAt(ctx, rate, DropoutSite(is_decoder_, layer_, place), layout);
+DropoutSpec FeedForwardBlock::OutputDropout(const Context& ctx, float rate,
+                                            const TokenLayout& layout) const {
+  return DropoutAt(ctx, rate, DropoutSite(is_decoder_, layer_, DropoutPlace::kFeedForward), layout);
+}
+
+// On this rank's columns of every row.
+DropoutSpec FeedForwardBlock::GateDropout(const Context& ctx, float rate,
+                                          const TokenLayout& layout) const {
+  return {.rate = rate,
+          .key = ctx.rng.At(DropoutSite(is_decoder_, layer_, DropoutPlace::kGate)),
+          .token_keys = layout.token_keys,
+          .first_column = dims_.axis->PartBegin(dims_.config->d_ff)};
 }
 
 Tensor FeedForwardBlock::Product(Context& ctx, const Saved& saved, const TokenLayout& layout,
@@ -30,43 +39,48 @@ Tensor FeedForwardBlock::Product(Context& ctx, const Saved& saved, const TokenLa
   Tensor product(ctx, saved.gate.shape(), dims_.compute);
   GatedGelu(ctx, saved.gate, saved.up, product);
   if (dropout > 0) {
-    Dropout(ctx, product, DropoutOf(ctx, DropoutPlace::kGate, dropout, layout), product);
+    Dropout(ctx, product, GateDropout(ctx, dropout, layout), product);
   }
   return product;
 }
 
 void FeedForwardBlock::Forward(Context& ctx, ConstView x, const TokenLayout& layout, float dropout,
                                View out, Saved* keep) const {
-  const int64_t tokens = x.dim(0);
-  const Shape hidden = {tokens, dims_.config->d_ff};
+  const TensorAxis& axis = *layout.axis;
+  const Shape hidden = {layout.num_tokens, dims_.hidden()};
   Saved local;
   Saved& s = keep != nullptr ? *keep : local;
   s.h = Tensor(ctx, x.shape, dims_.compute);
-  s.rstd = Tensor(ctx, {tokens}, dims_.statistics());
+  s.rstd = Tensor(ctx, {x.dim(0)}, dims_.statistics());
   norm_.Forward(ctx, x, s.h, s.rstd);
   s.gate = Tensor(ctx, hidden, dims_.compute);
   s.up = Tensor(ctx, hidden, dims_.compute);
-  wi_0_.Forward(ctx, s.h, Write::kAssign, s.gate);
-  wi_1_.Forward(ctx, s.h, Write::kAssign, s.up);
+  Tensor whole;
+  const ConstView h = axis.Whole(ctx, s.h, whole);
+  wi_0_.Forward(ctx, h, Write::kAssign, s.gate);
+  wi_1_.Forward(ctx, h, Write::kAssign, s.up);
+  whole.Reset();
   s.product = Product(ctx, s, layout, dropout);
   if (out.data == nullptr) return;
-  Tensor branch(ctx, x.shape, dims_.residual);
-  wo_.Forward(ctx, s.product, Write::kAssign, branch);
-  DropoutAdd(ctx, branch, DropoutOf(ctx, DropoutPlace::kFeedForward, dropout, layout), x, out);
+  Tensor partial(ctx, {layout.num_tokens, x.dim(1)}, dims_.residual);
+  wo_.Forward(ctx, s.product, Write::kAssign, partial);
+  const Tensor branch = axis.Sum(ctx, std::move(partial));
+  DropoutAdd(ctx, branch, OutputDropout(ctx, dropout, layout), x, out);
 }
 
 void FeedForwardBlock::Backward(Context& ctx, ConstView x, const TokenLayout& layout, float dropout,
                                 Saved saved, View dx, GradSink& sink) const {
-  Tensor buffer;
-  const ConstView dbranch = BranchGradient(
-      ctx, dx, DropoutOf(ctx, DropoutPlace::kFeedForward, dropout, layout), dims_.compute, buffer);
+  const TensorAxis& axis = *layout.axis;
+  Tensor own_buffer, buffer;
+  const ConstView dbranch = axis.Whole(
+      ctx, BranchGradient(ctx, dx, OutputDropout(ctx, dropout, layout), dims_.compute, own_buffer),
+      buffer);
   if (saved.product.empty()) saved.product = Product(ctx, saved, layout, dropout);
   wo_.BackwardWeight(ctx, dbranch, saved.product, sink);
   Tensor dproduct = std::move(saved.product);  // its values are used up
   wo_.BackwardInput(ctx, dbranch, Write::kAssign, dproduct);
-  if (dropout > 0) {
-    Dropout(ctx, dproduct, DropoutOf(ctx, DropoutPlace::kGate, dropout, layout), dproduct);
-  }
+  if (dropout > 0) Dropout(ctx, dproduct, GateDropout(ctx, dropout, layout), dproduct);
+  own_buffer.Reset();
   buffer.Reset();
   GatedGeluGrad(ctx, dproduct, saved.gate, saved.up, saved.gate, saved.up);
   const Tensor dgate = std::move(saved.gate), dup = std::move(saved.up);
@@ -75,12 +89,15 @@ void FeedForwardBlock::Backward(Context& ctx, ConstView x, const TokenLayout& la
     saved.h = Tensor(ctx, x.shape, dims_.compute);
     norm_.Forward(ctx, x, saved.h, saved.rstd);
   }
-  wi_0_.BackwardWeight(ctx, dgate, saved.h, sink);
-  wi_1_.BackwardWeight(ctx, dup, saved.h, sink);
-  Tensor dh = std::move(saved.h);
+  Tensor dh(ctx, {layout.num_tokens, x.dim(1)}, dims_.compute);
   wi_0_.BackwardInput(ctx, dgate, Write::kAssign, dh);
   wi_1_.BackwardInput(ctx, dup, Write::kAccumulate, dh);
-  norm_.Backward(ctx, dh, x, saved.rstd, Write::kAccumulate, dx, sink);
+  // The sum over the ranks goes on beside the weights' gradients.
+  TensorAxis::StartedSum dh_sum = axis.StartSum(ctx, std::move(dh));
+  const ConstView h = axis.Whole(ctx, saved.h, buffer);
+  wi_0_.BackwardWeight(ctx, dgate, h, sink);
+  wi_1_.BackwardWeight(ctx, dup, h, sink);
+  norm_.Backward(ctx, dh_sum.Wait(), x, saved.rstd, Write::kAccumulate, dx, sink);
 }
 
 }  // namespace frond

@@ -15,7 +15,8 @@ class FeedForwardBlock {
                    int layer);
 
   struct Saved {
-    Tensor rstd, h, gate, up, product;
+    Tensor rstd, h;  // of this rank's own rows
+    Tensor gate, up, product;
     // Frees what Backward can make again, to the same bits, at little cost.
     void ReleaseCheap() {
       h.Reset();
@@ -23,7 +24,8 @@ class FeedForwardBlock {
     }
   };
 
-  // out [T, d] is assigned and may alias x where nothing is kept. keep == nullptr: inference. An
+  // out [T, d] is assigned and may alias x where nothing is kept; T: this rank's own rows. keep ==
+  // nullptr: inference. Passes are collective over the layout's axis. An
   // empty `out` leaves out what only it needs: a recomputation for Backward.
   void Forward(Context& ctx, ConstView x, const TokenLayout& layout, float dropout, View out,
                Saved* keep) const;
@@ -33,8 +35,8 @@ class FeedForwardBlock {
                 View dx, GradSink& sink) const;
 
  private:
-  DropoutSpec DropoutOf(const Context& ctx, DropoutPlace place, float rate,
-                        const TokenLayout& layout) const;
+  DropoutSpec GateDropout(const Context& ctx, float rate, const TokenLayout& layout) const;
+  DropoutSpec OutputDropout(const Context& ctx, float rate, const TokenLayout& layout) const;
   // dropout(gelu(gate) * up)
   Tensor Product(Context& ctx, const Saved& saved, const TokenLayout& layout, float dropout) const;
 

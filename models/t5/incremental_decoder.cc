@@ -9,11 +9,12 @@ namespace frond {
 IncrementalDecoder::IncrementalDecoder(Context& ctx, T5Model& model, const Batch& sources,
                                        int64_t max_tokens)
     : model_(model),
+      axis_(model.options().tensor.WithWholeRows()),
       num_sequences_(sources.num_examples()),
       max_tokens_(max_tokens),
       source_offsets_(sources.source_offsets) {
   const Tensor memory = model.Encode(ctx, sources);
-  const int64_t inner = model.config().inner_dim();
+  const int64_t inner = model.dims().inner();
   const DType compute = model.dims().compute;
   const Shape self_shape = {num_sequences_ * max_tokens, inner};
   const Shape cross_shape = {memory.shape().dim(0), inner};
@@ -59,17 +60,15 @@ void IncrementalDecoder::Attend(Context& ctx, const AttentionBlock& block, Const
   spec.key_begin = segments.key_begin;
   spec.key_end = segments.key_end;
   Tensor attended(ctx, q.shape, dims.compute);
-  Tensor lse(ctx, {q.dim(0), dims.config->num_heads}, dims.statistics());
+  Tensor lse(ctx, {q.dim(0), dims.heads()}, dims.statistics());
   Attention(ctx, q, k, v, bias, spec, attended, lse);
-  Tensor branch(ctx, x.shape, dims.residual);
-  block.o().Forward(ctx, attended, Write::kAssign, branch);
-  DropoutAdd(ctx, branch, {}, x, x);
+  DropoutAdd(ctx, block.Output(ctx, attended, axis_), {}, x, x);
 }
 
 void IncrementalDecoder::SelfAttention(Context& ctx, const AttentionBlock& block, LayerCache& cache,
                                        std::span<const int32_t> active, View x) const {
   const BlockDims& dims = model_.dims();
-  const Shape inner_shape = {x.dim(0), dims.config->inner_dim()};
+  const Shape inner_shape = {x.dim(0), dims.inner()};
   Tensor h(ctx, x.shape, dims.compute), rstd(ctx, {x.dim(0)}, dims.statistics());
   block.norm().Forward(ctx, x, h, rstd);
   Tensor q(ctx, inner_shape, dims.compute), k(ctx, inner_shape, dims.compute),
@@ -90,7 +89,7 @@ void IncrementalDecoder::CrossAttention(Context& ctx, const AttentionBlock& bloc
   const BlockDims& dims = model_.dims();
   Tensor h(ctx, x.shape, dims.compute), rstd(ctx, {x.dim(0)}, dims.statistics());
   block.norm().Forward(ctx, x, h, rstd);
-  Tensor q(ctx, {x.dim(0), dims.config->inner_dim()}, dims.compute);
+  Tensor q(ctx, {x.dim(0), dims.inner()}, dims.compute);
   block.q().Forward(ctx, h, Write::kAssign, q);
   Attend(ctx, block, q, cache.cross_k, cache.cross_v, CrossSegments(active), {}, x);
 }
@@ -99,8 +98,8 @@ Tensor IncrementalDecoder::Step(Context& ctx, std::span<const int32_t> active,
                                 std::span<const int32_t> ids) {
   CHECK_LT(position_, max_tokens_);
   CHECK_EQ(active.size(), ids.size());
-  Tensor x = model_.EmbedTokens(ctx, ids);
-  const TokenLayout no_keys{.num_tokens = static_cast<int64_t>(ids.size())};
+  Tensor x = model_.EmbedTokens(ctx, ids, axis_);
+  const TokenLayout no_keys{.num_tokens = static_cast<int64_t>(ids.size()), .axis = &axis_};
   const std::vector<Block>& blocks = model_.decoder().blocks();
   for (size_t i = 0; i < blocks.size(); ++i) {
     SelfAttention(ctx, blocks[i].self, layers_[i], active, x);
@@ -110,10 +109,8 @@ Tensor IncrementalDecoder::Step(Context& ctx, std::span<const int32_t> active,
   const BlockDims& dims = model_.dims();
   Tensor y(ctx, x.shape(), dims.compute), rstd(ctx, {x.shape().dim(0)}, dims.statistics());
   model_.decoder().final_norm().Forward(ctx, x, y, rstd);
-  Tensor logits(ctx, {x.shape().dim(0), model_.config().vocab_size}, dims.statistics());
-  HeadLogits(ctx, y, model_.head(), model_.head_scale(), logits);
   ++position_;
-  return logits;
+  return model_.WholeLogits(ctx, y);
 }
 
 }  // namespace frond

@@ -11,6 +11,7 @@ namespace frond {
 
 class IncrementalDecoder {
  public:
+  // Collective over the model's tensor axis, as Step is, whose ranks pass the same.
   // Prepares decoding behind every source of the batch, for at most `max_tokens` tokens each. Runs
   // the encoder. The model outlives the decoder.
   IncrementalDecoder(Context& ctx, T5Model& model, const Batch& sources, int64_t max_tokens);
@@ -43,6 +44,7 @@ class IncrementalDecoder {
               const Segments& segments, ConstView bias, View x) const;
 
   T5Model& model_;
+  TensorAxis axis_;  // a step has fewer rows than there may be ranks
   int64_t num_sequences_;
   int64_t max_tokens_;
   int64_t position_ = 0;

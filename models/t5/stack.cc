@@ -38,6 +38,13 @@ Stack::Input ChunkInput(const Stack::Input& in, const TokenChunk& chunk) {
   return part;
 }
 
+// A chunk's rows among this rank's own rows of the whole side.
+struct OwnRows {
+  OwnRows(const TensorAxis& axis, const LayoutSlice& slice)
+      : begin(axis.Own(slice.first)), end(axis.Own(slice.end_token())) {}
+  int64_t begin, end;
+};
+
 void CloseBlock(Context& ctx, const Block& block, GradSink& sink) {
   for (Param* param : block.params) sink.Close(ctx, *param);
 }
@@ -52,6 +59,7 @@ Stack::Stack(ParamStore& store, const Scope& scope, const BlockDims& dims, bool 
           scope / "block" / 0 / "layer" / 0 / "SelfAttention" / "relative_attention_bias" /
               "weight",
           {.shape = {dims.config->relative_attention_num_buckets, dims.config->num_heads},
+           .partition = Partition::Split(1),
            .init = Initializer::Normal(1 / std::sqrt(static_cast<double>(dims.config->d_model))),
            .use = ParamUse::kVector})),
       final_norm_(store, scope / "final_layer_norm", dims) {}
@@ -108,9 +116,9 @@ Tensor Stack::Forward(Context& ctx, Tensor x, const Input& in, const RecomputePl
     Tensor out(ctx, x.shape(), dims_.residual);
     BlockSaved saved;
     for (const TokenChunk& chunk : chunks) {
-      const int64_t first = chunk.own.first, end = chunk.own.end_token();
-      ForwardBlock(ctx, block, ChunkInput(in, chunk), Rows(x.view(), first, end),
-                   Rows(out.view(), first, end), keep_blocks ? &saved : nullptr);
+      const OwnRows own(*in.layout->axis, chunk.own);
+      ForwardBlock(ctx, block, ChunkInput(in, chunk), Rows(x.view(), own.begin, own.end),
+                   Rows(out.view(), own.begin, own.end), keep_blocks ? &saved : nullptr);
     }
     if (plan.mode == RecomputeMode::kSelective) saved.ReleaseCheap();
     if (keep_blocks) keep->blocks.push_back(std::move(saved));
@@ -156,16 +164,16 @@ Tensor Stack::Backward(Context& ctx, Tensor dy, const Input& in, const Recompute
     // Weights are read until the last chunk is through.
     HeldOpenSink held(sink);
     for (const TokenChunk& chunk : chunks) {
-      const int64_t first = chunk.own.first, end = chunk.own.end_token();
+      const OwnRows own(*in.layout->axis, chunk.own);
       const Input part = ChunkInput(in, chunk);
-      const ConstView x_part = Rows(x.view(), first, end);
+      const ConstView x_part = Rows(x.view(), own.begin, own.end);
       BlockSaved s;
       if (plan.mode == RecomputeMode::kBlock) {
         ForwardBlock(ctx, block, part, x_part, {}, &s);
       } else {
         s = std::move(saved.blocks[i]);
       }
-      BlockGradients gradients = {.dx = Rows(dx.view(), first, end), .dbias = dbias};
+      BlockGradients gradients = {.dx = Rows(dx.view(), own.begin, own.end), .dbias = dbias};
       if (is_decoder_) {
         gradients.dmemory = Rows(dmemory, chunk.memory.first, chunk.memory.end_token());
       }

@@ -39,7 +39,8 @@ class Stack {
   // Declares `scope`.block.*, the relative-position table in block 0 and `scope`.final_layer_norm.
   Stack(ParamStore& store, const Scope& scope, const BlockDims& dims, bool is_decoder);
 
-  // Operands of a pass. `memory` is the encoder's output; the decoder reads it.
+  // Operands of a pass. `memory` is the encoder's output, all rows of it; the decoder reads it.
+  // Passes are collective over the layout's axis; elsewhere T counts this rank's own rows.
   struct Input {
     const TokenLayout* layout = nullptr;
     ConstView memory;
@@ -65,7 +66,7 @@ class Stack {
                  Saved* keep) const;
 
   // dy: gradient of the output (compute dtype), consumed. Returns the gradient of the embedded
-  // input (residual dtype). The decoder adds to dmemory [Tm, d] (compute dtype).
+  // input (residual dtype). The decoder adds this rank's part to dmemory [Tm, d] (compute dtype).
   Tensor Backward(Context& ctx, Tensor dy, const Input& in, const RecomputePlan& plan, Saved saved,
                   View dmemory, GradSink& sink) const;
 

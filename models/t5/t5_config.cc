@@ -1,6 +1,7 @@
 #include "models/t5/t5_config.h"
 
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -174,6 +175,22 @@ absl::StatusOr<T5Config> T5ConfigFromJson(absl::string_view text, absl::string_v
                                     : config.tied_head && config.model_type == "t5";
   RETURN_IF_ERROR(ValidateT5Config(config));
   return config;
+}
+
+absl::Status CheckTensorAxis(const T5Config& config, int64_t ranks) {
+  struct Split {
+    const char* name;
+    int64_t count;
+  };
+  for (const Split& split : {Split{"num_heads", config.num_heads}, Split{"d_ff", config.d_ff},
+                             Split{"vocab_size", config.vocab_size}}) {
+    if (split.count % ranks == 0) continue;
+    const int64_t all = std::gcd(std::gcd(config.num_heads, config.d_ff), config.vocab_size);
+    return absl::InvalidArgumentError(
+        absl::StrCat("mesh.tensor is ", ranks, ", but the model's ", split.name, " = ", split.count,
+                     " is no multiple of it; it must divide ", all, " for this model"));
+  }
+  return absl::OkStatus();
 }
 
 std::string T5ConfigToJson(const T5Config& config) {

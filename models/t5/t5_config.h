@@ -40,6 +40,9 @@ absl::StatusOr<T5Config> T5Preset(absl::string_view name);
 // Checks that all sizes are positive and the vocabulary holds the special ids.
 absl::Status ValidateT5Config(const T5Config& config);
 
+// Checks that `ranks` ranks can share the model: heads, d_ff and vocabulary split evenly.
+absl::Status CheckTensorAxis(const T5Config& config, int64_t ranks);
+
 // Reads and writes Hugging Face's config.json. Reading refuses what this implementation does not
 // compute (ungated or non-GELU feed-forward layers, other model types); `origin` names the file in
 // errors.

@@ -9,6 +9,7 @@
 #include "core/ops/dropout.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/embedding.h"
+#include "core/ops/scatter_rows.h"
 #include "core/tensor/transfer.h"
 
 namespace frond {
@@ -40,11 +41,13 @@ ParamSpec TableSpec(const T5Config& config, double stddev, ParamUse use) {
 }  // namespace
 
 // A batch as the stacks see it. Both sides are filled up to a multiple of a tile that is at most
-// 1/128 of their tokens, so that products of few distinct shapes have to be prepared; the filling
-// is a segment of its own, has no weight in the loss and gets no gradient.
+// 1/128 of their tokens, so that products of few distinct shapes have to be prepared, and that the
+// ranks of the tensor axis can share; the filling is a segment of its own, has no weight in the
+// loss and gets no gradient.
 struct T5Model::Pass {
   Pass(const Batch& batch, const T5Model& model, bool with_keys)
-      : source_ids(batch.source_ids),
+      : axis(&model.options_.tensor),
+        source_ids(batch.source_ids),
         decoder_ids(ShiftRight(batch, model.config_.decoder_start_token_id)) {
     const int64_t chunk = model.options_.recompute.max_chunk_tokens;
     if (chunk > 0) most_filled = static_cast<size_t>(chunk);
@@ -65,23 +68,27 @@ struct T5Model::Pass {
   // The offsets with the filling behind them.
   std::vector<int32_t> Fill(std::vector<int32_t> offsets, int32_t pad, std::vector<int32_t>& ids,
                             std::vector<uint64_t>& keys) const {
-    const size_t tile =
-        std::bit_floor(std::max<size_t>(std::min(ids.size(), most_filled) / 128, 1));
-    const size_t filled = (ids.size() + tile - 1) / tile * tile;
+    const auto shared = static_cast<size_t>(axis->row_unit());
+    const size_t tile = RoundUp(
+        std::bit_floor(std::max<size_t>(std::min(ids.size(), most_filled) / 128, 1)), shared);
+    const size_t filled = RoundUp(ids.size(), tile);
     ids.resize(filled, pad);
     if (!keys.empty()) keys.resize(filled, 0);
     offsets.push_back(static_cast<int32_t>(filled));
     return offsets;
   }
-  static TokenLayout LayoutOf(const std::vector<int32_t>& offsets,
-                              const std::vector<uint64_t>& keys) {
+  TokenLayout LayoutOf(const std::vector<int32_t>& offsets,
+                       const std::vector<uint64_t>& keys) const {
     const std::span<const int32_t> all(offsets);
     return {.begin = all.first(all.size() - 1),
             .end = all.subspan(1),
             .token_keys = keys,
-            .num_tokens = offsets.back()};
+            .num_tokens = offsets.back(),
+            .axis = axis};
   }
+  static size_t RoundUp(size_t count, size_t unit) { return (count + unit - 1) / unit * unit; }
 
+  const TensorAxis* axis;
   size_t most_filled = std::numeric_limits<size_t>::max();  // tokens that a product sees at a time
   std::vector<int32_t> source_ids, decoder_ids;
   std::vector<int32_t> source_offsets, target_offsets;
@@ -101,8 +108,8 @@ std::vector<int32_t> ShiftRight(const Batch& batch, int32_t start) {
 T5Model::T5Model(const T5Config& config, const T5Options& options)
     : config_(config),
       options_(options),
-      dims_{&config_, options.compute, ResidualType(options)},
-      params_(options.compute, options.masters),
+      dims_{&config_, options.compute, ResidualType(options), &options_.tensor},
+      params_(options.compute, options.masters, options.tensor.place(), options.shards),
       embedding_(&params_.Add(
           Scope("shared") / "weight",
           TableSpec(config, 1.0,
@@ -114,6 +121,11 @@ T5Model::T5Model(const T5Config& config, const T5Options& options)
                 : &params_.Add(Scope("lm_head") / "weight",
                                TableSpec(config, 1 / std::sqrt(static_cast<double>(config.d_model)),
                                          ParamUse::kMatrix))) {}
+
+VocabularyPart T5Model::vocabulary_part() const {
+  const TensorAxis& axis = options_.tensor;
+  return {.first_id = axis.PartBegin(config_.vocab_size), .vocabulary = config_.vocab_size};
+}
 
 HeadWeight T5Model::head() const {
   return {.value = head_->value,
@@ -127,24 +139,47 @@ double T5Model::head_scale() const {
 
 // Logits are activations too: no more than a chunk's exist at a time.
 HeadLossSpec T5Model::HeadSpec(double z_loss) const {
+  const TensorAxis& axis = options_.tensor;
   HeadLossSpec spec = {.hidden_scale = head_scale(), .z_loss = z_loss};
+  spec.parts = {
+      .part = vocabulary_part(),
+      .count = axis.size(),
+      .gather = [&axis](Context& ctx, ConstView own, View all) { axis.Gather(ctx, own, all); }};
   if (const int64_t chunk = options_.recompute.max_chunk_tokens; chunk > 0) {
     const auto element_bytes = static_cast<int64_t>(DTypeSize(dims_.statistics()));
     spec.max_logits_bytes =
-        std::min(spec.max_logits_bytes, chunk * config_.vocab_size * element_bytes);
+        std::min(spec.max_logits_bytes, chunk * head_->shape.dim(0) * element_bytes);
   }
   return spec;
 }
 
-Tensor T5Model::EmbedTokens(Context& ctx, std::span<const int32_t> ids) const {
+Tensor T5Model::EmbedTokens(Context& ctx, std::span<const int32_t> ids,
+                            const TensorAxis& axis) const {
   Tensor x(ctx, {static_cast<int64_t>(ids.size()), config_.d_model}, dims_.residual);
-  Embedding(ctx, embedding_->value, ids, x);
-  return x;
+  Embedding(ctx, embedding_->value, ids, x, vocabulary_part());
+  return axis.Sum(ctx, std::move(x));  // of one row and zeros
+}
+
+Tensor T5Model::WholeLogits(Context& ctx, ConstView hidden) const {
+  const int64_t rows = hidden.dim(0), ranks = options_.tensor.size();
+  Tensor part(ctx, {rows, head_->shape.dim(0)}, dims_.statistics());
+  HeadLogits(ctx, hidden, head(), head_scale(), part);
+  if (ranks == 1) return part;
+  Tensor logits(ctx, {rows, config_.vocab_size}, dims_.statistics());
+  const Shape by_part = {rows * ranks, part.shape().dim(1)};
+  Tensor parts(ctx, by_part, part.dtype());
+  options_.tensor.Gather(ctx, part, parts);
+  std::vector<int64_t> places;  // of rank r's part of row i, among all parts of all rows
+  for (int64_t r = 0; r < ranks; ++r) {
+    for (int64_t i = 0; i < rows; ++i) places.push_back(i * ranks + r);
+  }
+  ScatterRows(ctx, parts, places, Reshape(logits.view(), by_part));
+  return logits;
 }
 
 Tensor T5Model::EmbedInput(Context& ctx, std::span<const int32_t> ids, const TokenLayout& layout,
                            bool is_decoder, float dropout) const {
-  Tensor x = EmbedTokens(ctx, ids);
+  Tensor x = EmbedTokens(ctx, ids, *layout.axis);
   if (dropout > 0) {
     Dropout(ctx, x,
             DropoutAt(ctx, dropout, DropoutSite(is_decoder, 0, DropoutPlace::kInput), layout), x);
@@ -159,21 +194,29 @@ void T5Model::EmbedBackward(Context& ctx, Tensor dx, std::span<const int32_t> id
     Dropout(ctx, dx,
             DropoutAt(ctx, dropout, DropoutSite(is_decoder, 0, DropoutPlace::kInput), layout), dx);
   }
-  EmbeddingGrad(ctx, dx, ids, dtable);
+  EmbeddingGrad(ctx, layout.axis->Whole(ctx, std::move(dx)), ids, dtable, vocabulary_part());
 }
 
+// All rows, on every rank.
 Tensor T5Model::RunEncoder(Context& ctx, const Pass& pass, float dropout, Stack::Saved* keep) {
-  return encoder_.Forward(
-      ctx, EmbedInput(ctx, pass.source_ids, pass.source, /*is_decoder=*/false, dropout),
-      {.layout = &pass.source, .dropout = dropout}, options_.recompute, keep);
+  return pass.axis->Whole(
+      ctx, encoder_.Forward(
+               ctx, EmbedInput(ctx, pass.source_ids, pass.source, /*is_decoder=*/false, dropout),
+               {.layout = &pass.source, .dropout = dropout}, options_.recompute, keep));
 }
+
+// All rows, on every rank.
 
 Tensor T5Model::RunDecoder(Context& ctx, const Pass& pass, ConstView memory, float dropout,
                            Stack::Saved* keep) {
-  return decoder_.Forward(
-      ctx, EmbedInput(ctx, pass.decoder_ids, pass.target, /*is_decoder=*/true, dropout),
-      {.layout = &pass.target, .memory = memory, .memory_layout = &pass.source, .dropout = dropout},
-      options_.recompute, keep);
+  return pass.axis->Whole(
+      ctx, decoder_.Forward(
+               ctx, EmbedInput(ctx, pass.decoder_ids, pass.target, /*is_decoder=*/true, dropout),
+               {.layout = &pass.target,
+                .memory = memory,
+                .memory_layout = &pass.source,
+                .dropout = dropout},
+               options_.recompute, keep));
 }
 
 TokenLosses T5Model::ForwardBackward(Context& ctx, const Batch& batch, const LossInput& loss,
@@ -203,16 +246,16 @@ TokenLosses T5Model::ForwardBackward(Context& ctx, const Batch& batch, const Los
 
   Tensor dmemory(ctx, memory.shape(), dims_.compute);
   Fill(ctx, 0, dmemory);
-  Tensor dinput = decoder_.Backward(ctx, std::move(dhidden),
+  Tensor dinput = decoder_.Backward(ctx, pass.axis->Sum(ctx, std::move(dhidden)),
                                     {.layout = &pass.target,
                                      .memory = memory,
                                      .memory_layout = &pass.source,
                                      .dropout = loss.dropout},
                                     options_.recompute, std::move(decoder_saved), dmemory, sink);
   memory.Reset();
-  Tensor dsource =
-      encoder_.Backward(ctx, std::move(dmemory), {.layout = &pass.source, .dropout = loss.dropout},
-                        options_.recompute, std::move(encoder_saved), {}, sink);
+  Tensor dsource = encoder_.Backward(ctx, pass.axis->Sum(ctx, std::move(dmemory)),
+                                     {.layout = &pass.source, .dropout = loss.dropout},
+                                     options_.recompute, std::move(encoder_saved), {}, sink);
   // Not earlier: the table's gradient is the largest of all, and a sink may free the others.
   const View dtable = sink.Open(ctx, *embedding_);
   EmbedBackward(ctx, std::move(dinput), pass.decoder_ids, pass.target, true, loss.dropout, dtable);
@@ -242,9 +285,7 @@ Tensor T5Model::Logits(Context& ctx, const Batch& batch) {
   const Pass pass(batch, *this, /*with_keys=*/false);
   const Tensor memory = RunEncoder(ctx, pass, 0, nullptr);
   const Tensor hidden = RunDecoder(ctx, pass, memory, 0, nullptr);
-  Tensor logits(ctx, {batch.num_target_tokens(), config_.vocab_size}, dims_.statistics());
-  HeadLogits(ctx, Rows(hidden.view(), 0, batch.num_target_tokens()), head(), head_scale(), logits);
-  return logits;
+  return WholeLogits(ctx, Rows(hidden.view(), 0, batch.num_target_tokens()));
 }
 
 }  // namespace frond

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "core/nn/grad_sink.h"
+#include "core/ops/embedding.h"
 #include "core/ops/head_loss.h"
 #include "data/batch.h"
 #include "models/t5/stack.h"
@@ -19,6 +20,8 @@ struct T5Options {
   bool f32_residual = false;                    // residual stream in f32 under bf16 compute
   MasterFormat masters = MasterFormat::kWhole;  // others under bf16 compute
   RecomputePlan recompute;
+  TensorAxis tensor;  // how ranks share the model; its size divides heads, d_ff and vocabulary
+  AxisPlace shards;   // of the masters (core/nn/param.h)
 };
 
 // What one pass of the head gives per target token.
@@ -45,6 +48,9 @@ class T5Model {
     float dropout = 0;  // keyed by ctx.rng and the batch's example keys
   };
 
+  // Passes are collective over the tensor axis, whose ranks are given equal batches and get equal
+  // losses.
+
   // Losses and all gradients of one micro-batch, added to the sink. An empty batch adds none, but
   // closes the parameters in the same order.
   TokenLosses ForwardBackward(Context& ctx, const Batch& batch, const LossInput& loss,
@@ -62,13 +68,17 @@ class T5Model {
   // The parts that decoding with a cache uses.
   const Stack& decoder() const { return decoder_; }
   const BlockDims& dims() const { return dims_; }
-  // The embedded input [n, d_model] in the residual dtype.
-  Tensor EmbedTokens(Context& ctx, std::span<const int32_t> ids) const;
-  HeadWeight head() const;
-  double head_scale() const;
+  // The embedded input [n, d_model] in the residual dtype: this rank's own rows of it.
+  Tensor EmbedTokens(Context& ctx, std::span<const int32_t> ids, const TensorAxis& axis) const;
+  // The logits [n, vocab] f32 (f64) of the decoder's output `hidden` [n, d_model].
+  Tensor WholeLogits(Context& ctx, ConstView hidden) const;
 
  private:
   struct Pass;  // token layouts of a batch
+  HeadWeight head() const;
+  double head_scale() const;
+  // The ids whose rows of the tables this rank holds.
+  VocabularyPart vocabulary_part() const;
   HeadLossSpec HeadSpec(double z_loss) const;
   Tensor EmbedInput(Context& ctx, std::span<const int32_t> ids, const TokenLayout& layout,
                     bool is_decoder, float dropout) const;

@@ -51,7 +51,8 @@ LayoutSlice Slice(const TokenLayout& layout, size_t from, size_t to) {
     slice.end.push_back(layout.end[s] - first);
   }
   const int64_t tokens = Tokens(layout, from, to);
-  slice.layout = {.begin = slice.begin, .end = slice.end, .num_tokens = tokens};
+  slice.layout = {
+      .begin = slice.begin, .end = slice.end, .num_tokens = tokens, .axis = layout.axis};
   if (!layout.token_keys.empty()) {
     slice.layout.token_keys =
         layout.token_keys.subspan(static_cast<size_t>(slice.first), static_cast<size_t>(tokens));

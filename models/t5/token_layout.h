@@ -7,6 +7,7 @@
 
 #include "core/ops/dropout.h"
 #include "core/tensor/context.h"
+#include "dist/tensor_axis.h"
 
 namespace frond {
 
@@ -17,7 +18,19 @@ struct TokenLayout {
   std::span<const int32_t> end;
   std::span<const uint64_t> token_keys;  // [tokens]; may be empty without dropout
   int64_t num_tokens = 0;
+  // How ranks share the activations of these tokens; outlives the layout.
+  const TensorAxis* axis = &kOneRank;
+
+  // Keys of this rank's own rows between blocks.
+  std::span<const uint64_t> own_token_keys() const {
+    if (token_keys.empty()) return token_keys;
+    return token_keys.subspan(static_cast<size_t>(axis->OwnBegin(num_tokens)),
+                              static_cast<size_t>(axis->Own(num_tokens)));
+  }
+
+  static const TensorAxis kOneRank;
 };
+inline const TensorAxis TokenLayout::kOneRank;
 
 // Dropout sites of the model: a stable number for every place that draws random bits.
 enum class DropoutPlace : uint32_t {
@@ -36,10 +49,10 @@ inline uint32_t DropoutSite(bool is_decoder, int layer, DropoutPlace place) {
          static_cast<uint32_t>(place);
 }
 
-// Dropout of `rate` at one place; no dropout where rate is 0.
+// Dropout of `rate` at one place, on this rank's own rows; no dropout where rate is 0.
 inline DropoutSpec DropoutAt(const Context& ctx, float rate, uint32_t site,
                              const TokenLayout& layout) {
-  return {.rate = rate, .key = ctx.rng.At(site), .token_keys = layout.token_keys};
+  return {.rate = rate, .key = ctx.rng.At(site), .token_keys = layout.own_token_keys()};
 }
 
 }  // namespace frond

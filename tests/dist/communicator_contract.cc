@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "absl/strings/str_cat.h"
 #include "core/base/philox.h"
 #include "core/tensor/transfer.h"
 #include "dist/keep_grads.h"
@@ -240,8 +241,19 @@ void CheckMesh(Communicator& world) {
       world.size() == 1 ? "1 was launched" : std::to_string(world.size()) + " were launched";
   EXPECT_EQ(ProcessMesh::Create(world, 3, 1).status().message(),
             "mesh data=3 x tensor=1 needs 3 ranks, but " + launched);
-  EXPECT_EQ(ProcessMesh::Create(world, 1, 2).status().message(),
-            "mesh tensor=2: this version has no tensor parallelism; set 1");
+  const int ranks = world.size();
+  EXPECT_EQ(
+      ProcessMesh::Create(world, ranks, 2).status().message(),
+      absl::StrCat("mesh data=", ranks, " x tensor=2 needs ", 2 * ranks, " ranks, but ", launched));
+  if (ranks % 2 == 0) {
+    // Ranks of one tensor axis are neighbours.
+    const auto mesh = ProcessMesh::Create(world, 0, 2);
+    ASSERT_TRUE(mesh.ok()) << mesh.status();
+    EXPECT_EQ((*mesh)->tensor().size(), 2);
+    EXPECT_EQ((*mesh)->tensor().rank(), world.rank() % 2);
+    EXPECT_EQ((*mesh)->data().size(), ranks / 2);
+    EXPECT_EQ((*mesh)->data().rank(), world.rank() / 2);
+  }
   EXPECT_FALSE(ProcessMesh::Create(world, -1, 1).ok());
 }
 

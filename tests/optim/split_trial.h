@@ -169,7 +169,7 @@ inline Results RunWhole(const Recipe& recipe, Allocator& memory) {
 inline Ownership OwnershipOf(Communicator& tensor, Communicator& data) {
   const AxisPlace place = {data.rank(), data.size()};
   Ownership ownership;
-  ownership.slice = [place](const Param& param) { return ShareOfRows(param.slice, place); };
+  ownership.slice = [place](const Param& param) { return param.slice.ShareOfRows(place); };
   ownership.tensor = &tensor;
   ownership.data = &data;
   return ownership;

@@ -109,7 +109,7 @@ TEST(ShareOfRowsTest, CoversThePartOnce) {
   for (const int ranks : {1, 2, 3, 4, 7, 12}) {
     int64_t next = part.first_row;
     for (int rank = 0; rank < ranks; ++rank) {
-      const ParamSlice share = ShareOfRows(part, {rank, ranks});
+      const ParamSlice share = part.ShareOfRows({rank, ranks});
       EXPECT_EQ(share.first_row, next);
       EXPECT_LE(share.rows, (part.rows + ranks - 1) / ranks);
       EXPECT_EQ(share.first_col, 3);

@@ -40,7 +40,9 @@ struct Rank {
       : data(data), seed(seed), optimizer(make()) {
     for (size_t p = 0; p < std::size(kShapes); ++p) {
       store.Add(Scope("p") / static_cast<int>(p),
-                {.shape = kShapes[p], .init = Initializer::Normal(0.1), .use = ParamUse::kVector});
+                {.shape = kShapes[p],
+                 .init = Initializer::Normal(0.1),
+                 .use = kShapes[p].rank() == 2 ? ParamUse::kMatrix : ParamUse::kVector});
     }
     store.Initialize(ctx, 1);
     optimizer->Register(ctx, store);
@@ -121,11 +123,11 @@ Result Kept(Rank& rank) {
 
 Result Updated(Rank& rank) {
   Result result;
-  UpdateInBackward sink(rank.store, *rank.optimizer, rank.data);
+  UpdateInBackward sink(rank.store, *rank.optimizer, rank.data, {}, /*bucket_elements=*/1);
   for (int step = 0; step < kSteps; ++step) {
     sink.StartStep(InfoOf(step));
     rank.Backward(sink, step, IsEmpty(rank.data, step));
-    const auto norm = sink.Finish();
+    const auto norm = sink.Finish(rank.ctx);
     CHECK_OK(norm.status());
     result.norms.push_back(*norm);
   }
@@ -148,7 +150,7 @@ class UpdateInBackwardTest : public testing::TestWithParam<int> {
       const std::lock_guard<std::mutex> lock(mutex_);
       EXPECT_EQ(updated.norms, kept.norms);
       EXPECT_TRUE(updated.weights == kept.weights);
-      // One gradient at a time; the two largest are most of all.
+      // One matrix at a time; the two largest are most of all.
       EXPECT_LT(3 * updated.gradient_bytes, 2 * kept.gradient_bytes);
     });
   }
@@ -169,15 +171,15 @@ TEST_P(UpdateInBackwardTest, StopsAtAGradientThatIsNotFinite) {
     Rank rank(data, AdafactorMaker(), seed_);
     rank.poisoned_step = 0;
     const auto before = rank.Weights();
-    UpdateInBackward sink(rank.store, *rank.optimizer, data);
+    UpdateInBackward sink(rank.store, *rank.optimizer, data, {}, /*bucket_elements=*/1);
     sink.StartStep(InfoOf(0));
     rank.Backward(sink, 0, false);
-    const auto norm = sink.Finish();
+    const auto norm = sink.Finish(rank.ctx);
     const auto after = rank.Weights();
     // The next step is a step like any other.
     sink.StartStep(InfoOf(1));
     rank.Backward(sink, 1, false);
-    const auto next = sink.Finish();
+    const auto next = sink.Finish(rank.ctx);
     const std::lock_guard<std::mutex> lock(mutex_);
     EXPECT_EQ(norm.status().message(),
               "the gradient of p.2 is not finite: element 3 of [130, 140] is nan");
@@ -195,12 +197,12 @@ INSTANTIATE_TEST_SUITE_P(Ranks, UpdateInBackwardTest, testing::Values(1, 2, 4),
 TEST(UpdateInBackwardDeathTest, FindsBrokenPasses) {
   LocalCommunicator data;
   Rank rank(data, AdafactorMaker(), 1);
-  UpdateInBackward sink(rank.store, *rank.optimizer, data);
+  UpdateInBackward sink(rank.store, *rank.optimizer, data, {}, /*bucket_elements=*/1);
   Param& param = *rank.store.params()[0];
   sink.StartStep(InfoOf(0));
   sink.Close(rank.ctx, param);
-  EXPECT_DEATH(sink.Open(rank.ctx, param), "p.0 gets a gradient after its update");
-  EXPECT_DEATH(sink.Finish().IgnoreError(), "the pass did not close p.1");
+  EXPECT_DEATH(sink.Open(rank.ctx, param), "p.0 gets a gradient after its end");
+  EXPECT_DEATH(sink.Finish(rank.ctx).IgnoreError(), "the pass did not close p.1");
 }
 
 }  // namespace

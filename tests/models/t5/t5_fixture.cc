@@ -8,7 +8,7 @@ View MapSink::Open(Context& ctx, Param& param) {
   if (grads_.size() <= static_cast<size_t>(param.index)) grads_.resize(param.index + 1);
   Tensor& grad = grads_[param.index];
   if (grad.empty()) {
-    grad = Tensor(ctx, param.spec.shape, param.value.dtype(), MemoryKind::kGradients);
+    grad = Tensor(ctx, param.shape, param.value.dtype(), MemoryKind::kGradients);
     Fill(ctx, 0, grad);
   }
   return grad;

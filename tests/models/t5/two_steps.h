@@ -116,7 +116,7 @@ inline MemoryReport TrainTwoSteps(Allocator& memory, const StepMode& mode, const
     model.ForwardBackward(ctx, batch, {.token_weights = weights, .z_loss = 1e-4, .dropout = 0.1f},
                           *sink);
     if (mode.update_in_backward) {
-      CHECK_OK(in_backward->Finish().status());
+      CHECK_OK(in_backward->Finish(ctx).status());
       continue;
     }
     CHECK_OK(kept->Finish(ctx, data).status());
