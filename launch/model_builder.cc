@@ -132,6 +132,14 @@ T5Options ResolveT5Options(const config::Model& model) {
   return options;
 }
 
+ModelPlace PlaceOnMesh(const config::Mesh& config, ProcessMesh& mesh, const TensorAxis& axis) {
+  ModelPlace place = {.tensor = axis};
+  if (config.zero_stage() == 2) {
+    place.shards = {.rank = mesh.data().rank(), .size = mesh.data().size()};
+  }
+  return place;
+}
+
 absl::StatusOr<std::unique_ptr<T5Model>> BuildModel(Context& ctx, const config::Model& model,
                                                     const T5Config& t5, uint64_t seed,
                                                     const ModelPlace& place) {

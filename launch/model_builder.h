@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "configs/train.pb.h"
 #include "data/tokenizer.h"
+#include "dist/process_mesh.h"
 #include "models/t5/t5_model.h"
 
 namespace frond {
@@ -33,6 +34,9 @@ struct ModelPlace {
   TensorAxis tensor;
   AxisPlace shards;  // of the masters
 };
+
+// On the ranks of `mesh` as its config asks for it. `axis` is the mesh's tensor axis.
+ModelPlace PlaceOnMesh(const config::Mesh& config, ProcessMesh& mesh, const TensorAxis& axis);
 
 // A model whose weights are read from model.path or, where there is none, drawn from `seed`; ready
 // for products once its weights are shared (dist/weight_shards.h). A tensor axis whose size does

@@ -5,14 +5,14 @@
 
 #include "core/base/status_macros.h"
 #include "core/tensor/meta_allocator.h"
-#include "dist/keep_grads.h"
 #include "dist/process_mesh.h"
 #include "dist/sum_numbers.h"
+#include "dist/weight_shards.h"
 #include "launch/model_builder.h"
 #include "launch/optimizer_builder.h"
+#include "launch/step_gradients.h"
 #include "launch/step_sums.h"
 #include "mixtures/rank_share.h"
-#include "optim/update_in_backward.h"
 
 namespace frond {
 namespace {
@@ -41,17 +41,13 @@ class PlannedRank {
         ProcessMesh::OfAxes(*world_, std::move(data), std::move(tensor)));
     config::Model model = config_.model();
     model.clear_path();  // weights are as large whatever they are
-    ASSIGN_OR_RETURN(model_, BuildModel(ctx_, model, input_.model, config_.seed()));
+    const TensorAxis axis(mesh_->tensor(), config_.mesh().sequence_parallel());
+    const ModelPlace place = PlaceOnMesh(config_.mesh(), *mesh_, axis);
+    ASSIGN_OR_RETURN(model_, BuildModel(ctx_, model, input_.model, config_.seed(), place));
     ASSIGN_OR_RETURN(optimizer_, BuildOptimizer(config_.optimizer()));
-    Ownership ownership;
-    ownership.tensor = &mesh_->tensor();
-    optimizer_->Register(ctx_, model_->params(), std::move(ownership));
-    if (config_.optimizer().update_in_backward()) {
-      in_backward_ =
-          std::make_unique<UpdateInBackward>(model_->params(), *optimizer_, mesh_->data());
-    } else {
-      kept_ = std::make_unique<KeepGrads>(ctx_, model_->params());
-    }
+    gradients_ = std::make_unique<StepGradients>(ctx_, config_.optimizer(), model_->params(),
+                                                 *optimizer_, *mesh_, axis);
+    ShareWeights(ctx_, model_->params(), mesh_->data());
     model_->params().PrepareCompute(ctx_, /*for_training=*/true);
     return absl::OkStatus();
   }
@@ -61,27 +57,11 @@ class PlannedRank {
     step += config_.optimizer().adafactor().step_offset();
     ctx_.rng = {.seed = config_.seed(), .step = static_cast<uint64_t>(step)};
     const StepInfo info = {.step = step, .learning_rate = 0};
-    GradSink* sink = kept_.get();
-    if (in_backward_ != nullptr) {
-      in_backward_->StartStep(info);
-      sink = in_backward_.get();
-    } else {
-      kept_->StartStep(ctx_);
-    }
-    RunPasses(*sink);
+    RunPasses(gradients_->StartStep(ctx_, info));
     std::vector<double> sums(NumStepSums(static_cast<size_t>(input_.languages)));
     SumNumbers(*world_, sums);
-    if (in_backward_ != nullptr) {
-      RETURN_IF_ERROR(in_backward_->Finish().status());
-    } else {
-      RETURN_IF_ERROR(kept_->Finish(ctx_, mesh_->data()).status());
-      std::vector<ParamUpdate> updates;
-      for (const auto& param : model_->params().params()) {
-        updates.push_back(
-            {.param = param.get(), .master = param->master(), .grad = kept_->Grad(*param)});
-      }
-      optimizer_->Update(ctx_, updates, info);
-    }
+    RETURN_IF_ERROR(gradients_->Finish(ctx_).status());
+    gradients_->Update(ctx_, info);
     model_->params().PrepareCompute(ctx_, /*for_training=*/true);
     return absl::OkStatus();
   }
@@ -118,16 +98,14 @@ class PlannedRank {
   void RunPasses(GradSink& sink) {
     for (size_t b = 0; b < input_.batches.size(); ++b) {
       const Batch& batch = input_.batches[b];
-      const bool is_last = b + 1 == input_.batches.size();
-      if (is_last && kept_ != nullptr && mesh_->data().IsAsynchronous()) {
-        kept_->StartLastPass(mesh_->data());
-      }
+      gradients_->StartPass(/*is_last=*/b + 1 == input_.batches.size());
       const std::vector<double> weights(batch.target_ids.size(), 1.0);
       model_->ForwardBackward(ctx_, batch,
                               {.token_weights = weights,
                                .z_loss = config_.loss().z_loss(),
                                .dropout = config_.model().dropout()},
                               sink);
+      gradients_->EndPass(ctx_);
     }
   }
 
@@ -144,8 +122,7 @@ class PlannedRank {
   std::unique_ptr<ProcessMesh> mesh_;
   std::unique_ptr<T5Model> model_;
   std::unique_ptr<Optimizer> optimizer_;
-  std::unique_ptr<KeepGrads> kept_;
-  std::unique_ptr<UpdateInBackward> in_backward_;
+  std::unique_ptr<StepGradients> gradients_;
 };
 
 // What came in the second of two equal steps.

@@ -88,10 +88,7 @@ absl::Status Trainer::SetUpModel() {
   }
   ASSIGN_OR_RETURN(schedule_, BuildSchedule(config_.schedule(), config_.steps()));
   RETURN_IF_ERROR(CheckFirstStep(t5));
-  ModelPlace place = {.tensor = tensor_};
-  if (config_.mesh().zero_stage() == 2) {
-    place.shards = {.rank = mesh_->data().rank(), .size = mesh_->data().size()};
-  }
+  const ModelPlace place = PlaceOnMesh(config_.mesh(), *mesh_, tensor_);
   ASSIGN_OR_RETURN(model_, BuildModel(ctx_, config_.model(), t5, config_.seed(), place));
   ASSIGN_OR_RETURN(optimizer_, BuildOptimizer(config_.optimizer()));
   gradients_ = std::make_unique<StepGradients>(ctx_, config_.optimizer(), model_->params(),
