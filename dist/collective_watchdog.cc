@@ -79,9 +79,21 @@ int64_t CollectiveWatchdog::step() const {
 
 CollectiveWatchdog::Scope::Scope(CollectiveWatchdog& watchdog, const CollectiveCall& call,
                                  Awaited awaited)
-    : watchdog_(watchdog), id_(watchdog.Begin({.call = call, .awaited = std::move(awaited)})) {}
+    : watchdog_(watchdog),
+      id_(watchdog.Begin({.call = call, .awaited = std::move(awaited)})),
+      begin_(std::chrono::steady_clock::now()) {}
 
-CollectiveWatchdog::Scope::~Scope() { watchdog_.End(id_); }
+CollectiveWatchdog::Scope::~Scope() {
+  watchdog_.End(id_);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin_;
+  const std::lock_guard<std::mutex> lock(watchdog_.mutex_);
+  watchdog_.seconds_in_scopes_ += seconds.count();
+}
+
+double CollectiveWatchdog::SecondsInScopes() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return seconds_in_scopes_;
+}
 
 void CollectiveWatchdog::WatchUntilDone(const void* owner, const CollectiveCall& call, Poll poll) {
   Begin({.owner = owner, .call = call, .poll = std::move(poll)});

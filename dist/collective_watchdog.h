@@ -2,6 +2,7 @@
 // what: a rank that died, hangs, or calls another collective than the others.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -62,7 +63,12 @@ class CollectiveWatchdog {
    private:
     CollectiveWatchdog& watchdog_;
     uint64_t id_;
+    std::chrono::steady_clock::time_point begin_;
   };
+
+  // For how long this rank has been in Scopes since its start, in seconds: the time that its
+  // collectives took, waiting for other ranks included.
+  double SecondsInScopes() const;
 
   // A collective of `owner` that was started and ends by itself; `poll` is called until it does.
   void WatchUntilDone(const void* owner, const CollectiveCall& call, Poll poll);
@@ -112,6 +118,7 @@ class CollectiveWatchdog {
   uint64_t next_id_ = 0;
   int64_t step_ = -1;
   double timeout_ = 0;
+  double seconds_in_scopes_ = 0;
   bool stopping_ = false;
   bool dead_reported_ = false;
   std::thread thread_;

@@ -13,6 +13,7 @@
 #include "core/base/status_macros.h"
 #include "core/ops/matmul_peak.h"
 #include "core/tensor/transfer.h"
+#include "dist/collective_watchdog.h"
 #include "launch/agree.h"
 #include "launch/trainer.h"
 
@@ -48,6 +49,7 @@ struct Timed {
   double seconds = 0;         // all timed steps
   double median_seconds = 0;  // of one step
   double flops = 0;
+  double collective_seconds = 0;  // of them, rank 0's
   int64_t examples = 0, source_tokens = 0, target_tokens = 0;
 };
 
@@ -57,11 +59,13 @@ absl::StatusOr<Timed> TimeSteps(Trainer& trainer, Communicator& world, int64_t s
   const TrainState before = trainer.state();
   for (int64_t s = 0; s < steps; ++s) {
     world.Barrier();
+    const double collectives_before = world.watchdog().SecondsInScopes();
     const Clock::time_point begin = Clock::now();
     RETURN_IF_ERROR(trainer.Step());
     seconds.push_back(std::chrono::duration<double>(Clock::now() - begin).count());
     timed.seconds += seconds.back();
     timed.flops += trainer.last_step_flops();
+    timed.collective_seconds += world.watchdog().SecondsInScopes() - collectives_before;
   }
   std::sort(seconds.begin(), seconds.end());
   timed.median_seconds = seconds[seconds.size() / 2];
@@ -112,6 +116,7 @@ void PrintResult(const Timed& timed, const Peaks& peaks, int64_t peak_bytes, dou
     json["rated_peak_gflops"] = peaks.rated;
     json["mfu_of_rated_peak"] = rate / peaks.rated;
   }
+  json["communication"] = timed.collective_seconds / timed.seconds;
   json["peak_memory_bytes"] = peak_bytes;
   json["loss"] = loss;
   std::printf("%s\n", json.dump().c_str());

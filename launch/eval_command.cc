@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "checkpoint/checkpoint_store.h"
+#include "configs/config_reader.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/status_macros.h"
@@ -21,6 +22,7 @@
 #include "launch/cpu_threads.h"
 #include "launch/evaluation.h"
 #include "launch/model_builder.h"
+#include "launch/same_start.h"
 #include "models/t5/t5_folder.h"
 
 namespace frond {
@@ -194,6 +196,7 @@ absl::Status Run(const CommandInput& input) {
   }
   absl::StatusOr<config::TrainConfig> config = ReadConfigOfFlags(flags);
   RETURN_IF_ERROR(AgreeOnStatus(world, config.status()));
+  RETURN_IF_ERROR(CheckSameStart(world, ConfigToText(*config), ProgramHash()));
   omp_set_num_threads(ThreadsPerRank(config->threads(), world));
   ASSIGN_OR_RETURN(const ComputeDevice device, OpenComputeDevice(config->device(), world));
   Context ctx(*device.memory);

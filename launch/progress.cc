@@ -39,6 +39,9 @@ std::vector<Field> Fields(const ProgressState& state) {
       {absl::StrFormat("%5s ex/s", ShortNumber(state.examples_per_second)), 4},
       {absl::StrFormat("%5s tok/s", ShortNumber(state.tokens_per_second)), 3}};
   if (state.mfu >= 0) fields.push_back({absl::StrFormat("MFU %2.0f%%", 100 * state.mfu), 5});
+  if (state.communication >= 0) {
+    fields.push_back({absl::StrFormat("comm %2.0f%%", 100 * state.communication), 7});
+  }
   if (state.seconds_left >= 0) {
     fields.push_back({absl::StrCat("ETA ", HumanDuration(state.seconds_left)), 2});
   }

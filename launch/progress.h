@@ -17,11 +17,13 @@ struct ProgressState {
   double examples_per_second = 0;
   double tokens_per_second = 0;  // source and target
   double mfu = -1;               // 0 .. 1; negative where the peak is not known
+  double communication = -1;     // share of the time in collectives, 0 .. 1; negative: not known
   double seconds_left = -1;      // negative where it is not known yet
 };
 
 // A plain line, e.g.
-//   step 1,240/20,000  loss 2.3412  lr 3.00e-04  812 ex/s  41.2k tok/s  MFU 63%  ETA 1h 12m
+//   step 1,240/20,000  loss 2.3412  lr 3.00e-04  812 ex/s  41.2k tok/s  MFU 63%  comm 4%  ETA 1h
+//   12m
 std::string FormatProgress(const ProgressState& state);
 
 // The same behind a bar, in at most `columns` columns: what does not fit is left out from the

@@ -2,11 +2,13 @@
 #include <cstdio>
 #include <memory>
 
+#include "configs/config_reader.h"
 #include "core/base/status_macros.h"
 #include "launch/agree.h"
 #include "launch/benchmark.h"
 #include "launch/command.h"
 #include "launch/config_flags.h"
+#include "launch/same_start.h"
 #include "launch/trainer.h"
 
 namespace frond {
@@ -20,6 +22,7 @@ absl::Status Run(const CommandInput& input) {
   }
   absl::StatusOr<config::TrainConfig> config = ReadConfigOfFlags(input.flags);
   RETURN_IF_ERROR(AgreeOnStatus(input.world, config.status()));
+  RETURN_IF_ERROR(CheckSameStart(input.world, ConfigToText(*config), ProgramHash()));
   if (benchmark_steps > 0) {
     return RunBenchmark(*config, input.world,
                         {.steps = benchmark_steps, .dump = input.flags.Get("dump-batches")});

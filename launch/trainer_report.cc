@@ -84,6 +84,9 @@ void TrainerReport::Start(Context& ctx, const TrainState& state) {
   // The measurement's operands are no part of the run.
   ctx.memory().ResetPeak();
   start_ = interval_start_ = Clock::now();
+  if (options_.collective_seconds) {
+    collectives_at_start_ = collectives_at_interval_ = options_.collective_seconds();
+  }
   at_start_ = at_interval_ = state;
 }
 
@@ -94,6 +97,11 @@ void TrainerReport::CountWork(const TrainState& state, double flops, const Alloc
   memory_reported_ = true;
   progress_.PrintLine(absl::StrFormat("peak memory of a rank after step %d: %s", state.step,
                                       FormatPeaks(memory.Report())));
+}
+
+double TrainerReport::CommunicationShare(double before, double seconds) const {
+  if (!options_.collective_seconds) return -1;
+  return std::clamp((options_.collective_seconds() - before) / seconds, 0.0, 1.0);
 }
 
 absl::Status TrainerReport::ReportInterval(const TrainState& state, const IntervalStats& stats,
@@ -115,6 +123,7 @@ absl::Status TrainerReport::ReportInterval(const TrainState& state, const Interv
                               at_interval_.source_tokens - at_interval_.target_tokens) /
           seconds,
       .mfu = interval_flops_ / seconds / peak_flops_,
+      .communication = CommunicationShare(collectives_at_interval_, seconds),
       .seconds_left = Seconds(now - start_) / std::max(1.0, done) *
                       static_cast<double>(options_.total_steps - state.step)};
   progress_.Update(shown_);
@@ -126,6 +135,9 @@ absl::Status TrainerReport::ReportInterval(const TrainState& state, const Interv
     tensorboard_->AddScalar("speed/examples_per_second", state.step, shown_.examples_per_second);
     tensorboard_->AddScalar("speed/tokens_per_second", state.step, shown_.tokens_per_second);
     tensorboard_->AddScalar("speed/mfu", state.step, shown_.mfu);
+    if (shown_.communication >= 0) {
+      tensorboard_->AddScalar("speed/communication", state.step, shown_.communication);
+    }
     for (size_t i = 0; i < options_.languages.size(); ++i) {
       if (stats.language_tokens[i] == 0) continue;
       tensorboard_->AddScalar("loss_by_language/" + options_.languages[i], state.step,
@@ -136,6 +148,7 @@ absl::Status TrainerReport::ReportInterval(const TrainState& state, const Interv
   interval_start_ = now;
   at_interval_ = state;
   interval_flops_ = 0;
+  if (options_.collective_seconds) collectives_at_interval_ = options_.collective_seconds();
   return absl::OkStatus();
 }
 
@@ -206,6 +219,9 @@ absl::Status TrainerReport::Finish(const TrainState& state, bool stopped_early) 
   json["examples_per_second"] = static_cast<double>(state.examples - at_start_.examples) / seconds;
   json["tokens_per_second"] = static_cast<double>(tokens) / seconds;
   json["mfu"] = total_flops_ / seconds / peak_flops_;
+  if (options_.collective_seconds) {
+    json["communication"] = CommunicationShare(collectives_at_start_, seconds);
+  }
   return WriteFileAtomically(JoinPath(options_.work_dir, "summary.json"), json.dump(2) + "\n");
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,6 +33,8 @@ class TrainerReport {
     bool tensorboard = true;
     DType compute = DType::kF32;
     int ranks = 1;
+    // What this rank has spent in collectives so far, in seconds; empty where that is not known.
+    std::function<double()> collective_seconds;
     std::vector<std::string> languages;
     // Of metrics.jsonl when the run was saved; negative: not known.
     int64_t metrics_lines = -1;
@@ -59,6 +62,9 @@ class TrainerReport {
 
  private:
   using Clock = std::chrono::steady_clock;
+  // The share of `seconds` that were spent in collectives since they had taken `before`; negative
+  // where it is not known.
+  double CommunicationShare(double before, double seconds) const;
   explicit TrainerReport(const Options& options);
 
   Options options_;
@@ -71,6 +77,7 @@ class TrainerReport {
   Clock::time_point start_, interval_start_;
   TrainState at_start_, at_interval_;
   double interval_flops_ = 0, total_flops_ = 0;
+  double collectives_at_start_ = 0, collectives_at_interval_ = 0;
   bool memory_reported_ = false;
 };
 

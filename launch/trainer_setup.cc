@@ -171,12 +171,18 @@ absl::Status Trainer::SetUpReport() {
   // Not earlier: a config that is refused leaves the run's own in place.
   RETURN_IF_ERROR(
       WriteFileAtomically(JoinPath(config_.work_dir(), "config.textproto"), ConfigToText(config_)));
+  std::function<double()> collective_seconds;
+  // Of collectives that go on by themselves the host sees only the start.
+  if (world_.size() > 1 && !mesh_->data().IsAsynchronous()) {
+    collective_seconds = [this] { return world_.watchdog().SecondsInScopes(); };
+  }
   const TrainerReport::Options options = {
       .work_dir = config_.work_dir(),
       .total_steps = config_.steps(),
       .tensorboard = config_.report().tensorboard(),
       .compute = ResolveT5Options(config_.model()).compute,
       .ranks = world_.size(),
+      .collective_seconds = std::move(collective_seconds),
       .languages = data_->languages(),
       .metrics_lines = saved_metrics_lines_,
   };

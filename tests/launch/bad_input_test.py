@@ -6,6 +6,7 @@
 
 import json
 import os
+import pathlib
 import resource
 import shutil
 import signal
@@ -114,7 +115,10 @@ def configs(cases):
     train("only zero weights", "weight is 0", replace=[('name: "rows"', 'name: "rows" weight: 0')])
     train("not a number", "schedule.learning_rate is nan", replace=[("rate: 0.02", "rate: nan")])
     train("more ranks than launched", "data=2", "needs 2 ranks", "1 was", append="mesh { data: 2 }\n")
-    train("tensor parallelism", "tensor=2", append="mesh { tensor: 2 }\n")
+    train("more tensor ranks than launched", "tensor=2", "needs 2 ranks", append="mesh { tensor: 2 }\n")
+    train("a stage of ZeRO", "mesh.zero_stage is 1", "0 or 2", append="mesh { zero_stage: 1 }\n")
+    train("chunks of shared tokens", "model.chunk_tokens", "mesh.sequence_parallel",
+          replace=[("dropout: 0.1", "dropout: 0.1 recompute: BLOCK chunk_tokens: 100")], append="mesh { sequence_parallel: true }\n")
     train("chunks of kept activations", "model.chunk_tokens is 64", "model.recompute is BLOCK",
           flags=["--set", "model.chunk_tokens=64"])
     train("clipping of updates in backward", "clip_global_norm is 1", "update_in_backward",
@@ -296,6 +300,18 @@ def under_mpirun(run, mpirun):
     """mpirun adds lines of its own; ours is one all the same, and no rank hangs."""
     config = run.write_config("mpi", append="mesh { data: 3 }\n")
     expect("mesh under mpirun", run.run("train", "--config", config, ranks=2, mpirun=mpirun), "needs 3 ranks", alone=False)
+    config = run.write_config("heads", append="mesh { tensor: 3 }\n")
+    expect("heads that do not divide", run.run("train", "--config", config, ranks=3, mpirun=mpirun), "mesh.tensor is 3",
+           "num_heads", alone=False)
+    # Ranks with their own programs and configs.
+    ours = [run.frond, "train", "--config", run.write_config("ours")]
+    program = run.folder / "other_frond"
+    program.write_bytes(pathlib.Path(run.frond).read_bytes() + b"\0")
+    program.chmod(0o755)
+    expect("another config", run.run_each(mpirun, ours, [*ours, "--set", "steps=41"]), "rank 1 on",
+           "another config", "`steps: 41` where rank 0 has `steps: 40`", alone=False)
+    expect("another program", run.run_each(mpirun, ours, [program, *ours[1:]]), "rank 1 on",
+           "another frond program", alone=False)
     path = run.write("mpi.jsonl", '{"inputs": "a"\n')
     config = run.write_config("mpi", [("rows.jsonl", "mpi.jsonl")])
     expect("malformed JSON under mpirun", run.run("train", "--config", config, ranks=2, mpirun=mpirun), f"{path}:1: ", alone=False)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The same run alone and under mpirun on 1, 2 and 4 ranks: losses of every step and final weights.
+"""The same run alone and under mpirun on 1, 2 and 4 ranks, on several meshes: losses of every step and final weights.
 
     mpi_invariance_test.py FROND FOLDER [MPIRUN]
 """
@@ -29,12 +29,12 @@ def tensors(path):
         yield name, array.array("f", data[begin:end])
 
 
-def train(run, ranks, mpirun):
-    """One run's lines of metrics and weights."""
-    name = f"ranks{ranks}"
+def train(run, ranks, mesh, mpirun):
+    """One run's lines of metrics and weights. `mesh`: further fields of the config's mesh."""
+    name = "ranks" + "_".join([str(ranks), *mesh.replace(":", "").split()])
     config = run.write_config(name, [("steps: 40", f"steps: {STEPS}"), ("every_steps: 3 }", "every_steps: 1 }"),
                                      ("  every_steps: 15", "  every_steps: 0")],
-                              append=f"mesh {{ self_test: {str(ranks == 4).lower()} }}\n")
+                              append=f"mesh {{ self_test: {str(ranks == 4).lower()} {mesh} }}\n")
     done = run.run("train", "--config", config, ranks=ranks, mpirun=mpirun)
     if done.returncode != 0:
         sys.exit(f"FAILED: {ranks} ranks: exit code {done.returncode}:\n{done.stderr}")
@@ -50,19 +50,21 @@ def main():
         print("SKIPPED: there is no mpirun, nothing was checked")
         return
     run = TinyRun(frond, folder)
-    reference, reference_weights = train(run, 0, mpirun)
-    for ranks in (1, 2, 4):
-        lines, weights = train(run, ranks, mpirun)
+    reference, reference_weights = train(run, 0, "", mpirun)
+    sharded = "zero_stage: 2"
+    for ranks, mesh in ((1, ""), (2, ""), (4, ""), (2, "tensor: 2"), (2, sharded), (4, f"tensor: 2 {sharded}"),
+                        (4, f"tensor: 2 sequence_parallel: true {sharded}"), (4, "tensor: 4 sequence_parallel: true")):
+        lines, weights = train(run, ranks, mesh, mpirun)
         assert [line["step"] for line in lines] == list(range(1, STEPS + 1)), lines
         assert weights.keys() == reference_weights.keys(), sorted(weights)
         loss_error = max(abs(a["loss"] / b["loss"] - 1) for a, b in zip(lines, reference))
         weight_error = max(math.dist(values, reference_weights[name]) / math.hypot(*reference_weights[name])
                            for name, values in weights.items())
-        print(f"{ranks} ranks: losses differ by {loss_error:.1e}, weights by {weight_error:.1e}")
+        print(f"{ranks} ranks {mesh}: losses differ by {loss_error:.1e}, weights by {weight_error:.1e}")
         for a, b in zip(lines, reference):
             for field in ("examples", "source_tokens", "target_tokens"):
-                assert a[field] == b[field], f"{ranks} ranks, step {a['step']}: {field} {a[field]}, not {b[field]}"
-        assert loss_error <= LOSS_TOLERANCE and weight_error <= WEIGHT_TOLERANCE, f"{ranks} ranks differ"
+                assert a[field] == b[field], f"{ranks} ranks {mesh}, step {a['step']}: {field} {a[field]}, not {b[field]}"
+        assert loss_error <= LOSS_TOLERANCE and weight_error <= WEIGHT_TOLERANCE, f"{ranks} ranks {mesh} differ"
 
 
 if __name__ == "__main__":

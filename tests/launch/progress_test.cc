@@ -30,6 +30,9 @@ TEST(ProgressTest, UnknownRatesAreLeftOut) {
   state.mfu = -1;
   state.seconds_left = -1;
   EXPECT_EQ(FormatProgress(state).find("MFU"), std::string::npos);
+  EXPECT_EQ(FormatProgress(state).find("comm"), std::string::npos);
+  state.communication = 0.042;
+  EXPECT_NE(FormatProgress(state).find("  comm  4%"), std::string::npos);
   EXPECT_EQ(FormatProgress(state).find("ETA"), std::string::npos);
 }
 

@@ -104,6 +104,15 @@ class TinyRun:
                               env=self.environment(), timeout=timeout, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, **keywords)
 
+    def run_each(self, mpirun, *commands, timeout=120):
+        """Ranks with a command line each."""
+        line = [mpirun, "--allow-run-as-root", "--oversubscribe", "--bind-to", "none"]
+        for number, command in enumerate(commands):
+            line += [":"] if number > 0 else []
+            line += ["-n", "1", *map(str, command)]
+        return subprocess.run(line, text=True, env=self.environment(), timeout=timeout, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
+
     def metrics(self, work_name):
         return (self.folder / work_name / "metrics.jsonl").read_bytes()
 
