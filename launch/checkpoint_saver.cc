@@ -71,32 +71,40 @@ absl::Status CheckpointSaver::Start(Context& ctx, const SaveRequest& request) {
   folder_ = world_.AllGatherBytes(*folder)[0];
   std::vector<NamedTensor> tensors(request.weights.begin(), request.weights.end());
   tensors.insert(tensors.end(), request.optimizer_slots.begin(), request.optimizer_slots.end());
-  Write(CheckpointSnapshot::Take(ctx, world_, tensor_, tensors, min_piece_bytes_));
+  const auto write = WritingOf(CheckpointSnapshot::Take(ctx, world_, tensor_, tensors,
+                                                        min_piece_bytes_, request.asynchronous));
+  phase_ = Phase::kWriting;
+  thread_done_ = thread_failed_ = stop_ = false;
+  if (request.asynchronous) {
+    RunInThread(write);
+  } else {
+    Run(write);
+  }
   return absl::OkStatus();
 }
 
-void CheckpointSaver::Write(CheckpointSnapshot snapshot) {
-  phase_ = Phase::kWriting;
-  auto shared = std::make_shared<CheckpointSnapshot>(std::move(snapshot));
-  RunInThread([this, shared]() -> absl::Status {
-    ASSIGN_OR_RETURN(shares_,
-                     WriteTensorShares(
+std::function<absl::Status()> CheckpointSaver::WritingOf(CheckpointSnapshot snapshot) {
+  return
+      [this, shared = std::make_shared<CheckpointSnapshot>(std::move(snapshot))]() -> absl::Status {
+        ASSIGN_OR_RETURN(
+            shares_, WriteTensorShares(
                          folder_, plan_, /*headers=*/store_ != nullptr, shared->rows(),
                          [&](size_t i) { shared->Release(i); }, [this] { return stop_.load(); }));
-    if (store_ == nullptr) return absl::OkStatus();
-    ASSIGN_OR_RETURN(texts_, write_texts_(folder_, plan_));
-    return absl::OkStatus();
-  });
+        if (store_ == nullptr) return absl::OkStatus();
+        ASSIGN_OR_RETURN(texts_, write_texts_(folder_, plan_));
+        return absl::OkStatus();
+      };
+}
+
+void CheckpointSaver::Run(const std::function<absl::Status()>& work) {
+  thread_status_ = work();
+  thread_failed_ = !thread_status_.ok();
+  thread_done_ = true;
 }
 
 void CheckpointSaver::RunInThread(std::function<absl::Status()> work) {
   CHECK(!thread_.joinable());
-  thread_done_ = thread_failed_ = stop_ = false;
-  thread_ = std::thread([this, work = std::move(work)] {
-    thread_status_ = work();
-    thread_failed_ = !thread_status_.ok();
-    thread_done_ = true;
-  });
+  thread_ = std::thread([this, work = std::move(work)] { Run(work); });
 }
 
 double CheckpointSaver::Flag() const {
@@ -154,6 +162,7 @@ void CheckpointSaver::Commit() {
   phase_ = Phase::kCommitting;
   std::vector<TensorShare> all = GatherShares(world_, shares_);
   shares_.clear();
+  thread_done_ = store_ == nullptr;
   if (store_ == nullptr) return;
   RunInThread([this, all = std::move(all)]() -> absl::Status {
     ASSIGN_OR_RETURN(std::vector<FileRecord> records, JoinTensorShares(plan_, all));

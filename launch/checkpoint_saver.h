@@ -40,6 +40,8 @@ struct SaveRequest {
   std::function<absl::StatusOr<std::vector<FileRecord>>(const std::string& folder,
                                                         const CheckpointPlan& plan)>
       write_texts;
+  // False: Start writes as well, from the tensors themselves as far as a rank holds whole rows.
+  bool asynchronous = true;
 };
 
 // A checkpoint that was committed.
@@ -84,8 +86,9 @@ class CheckpointSaver {
   using Clock = std::chrono::steady_clock;
 
   absl::StatusOr<std::string> MakeFolder(int64_t step);
-  void Write(CheckpointSnapshot snapshot);
+  std::function<absl::Status()> WritingOf(CheckpointSnapshot snapshot);
   void RunInThread(std::function<absl::Status()> work);
+  void Run(const std::function<absl::Status()>& work);
   // Waits for the threads of all ranks and agrees on how they ended.
   absl::Status EndThreads();
   absl::Status EndPhase();

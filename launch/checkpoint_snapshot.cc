@@ -135,34 +135,47 @@ class ColumnGather {
   std::vector<ParamSlice> slices_;
 };
 
-void CopyOwnRows(const NamedTensor& tensor, const RowShare& share, char* to) {
+// Rows of a tensor whose columns this rank holds all of.
+MasterView OwnRows(const NamedTensor& tensor, const RowShare& share) {
   const ParamSlice slice = tensor.slice();
   const int64_t first = (share.first - slice.first_row) * slice.cols;
-  CopyMaster(tensor.memory, Slice(tensor.master(), first, share.rows * slice.cols), to);
+  return Slice(tensor.master(), first, share.rows * slice.cols);
+}
+
+TensorPart WholeRows(const NamedTensor& tensor, const RowShare& share) {
+  ParamSlice slice = tensor.slice();
+  slice.first_row = share.first;
+  slice.rows = share.rows;
+  slice.first_col = 0;
+  slice.cols = slice.whole_cols;
+  return {tensor.whole_shape(), slice};
 }
 
 }  // namespace
 
 char* CheckpointSnapshot::Add(size_t tensor, const NamedTensor& source, const RowShare& share) {
-  ParamSlice slice = source.slice();
-  slice.first_row = share.first;
-  slice.rows = share.rows;
-  slice.first_col = 0;
-  slice.cols = slice.whole_cols;
-  View rows = {nullptr, {slice.rows, slice.cols}, source.dtype()};
+  const TensorPart part = WholeRows(source, share);
+  View rows = {nullptr, {part.slice.rows, part.slice.cols}, source.dtype()};
   memory_.push_back(std::make_unique_for_overwrite<char[]>(rows.bytes()));
   rows.data = memory_.back().get();
-  rows_.push_back(
-      {.tensor = tensor,
-       .rows = {
-           .name = source.name, .value = rows, .part = TensorPart{source.whole_shape(), slice}}});
-  bytes_ += static_cast<int64_t>(rows.bytes());
+  rows_.push_back({.tensor = tensor, .rows = {.name = source.name, .value = rows, .part = part}});
   return memory_.back().get();
+}
+
+void CheckpointSnapshot::Borrow(size_t tensor, const NamedTensor& source, const RowShare& share) {
+  const MasterView rows = OwnRows(source, share);
+  memory_.push_back(nullptr);
+  rows_.push_back({.tensor = tensor,
+                   .rows = {.name = source.name,
+                            .value = rows.value,
+                            .memory = source.memory,
+                            .low = rows.low,
+                            .part = WholeRows(source, share)}});
 }
 
 CheckpointSnapshot CheckpointSnapshot::Take(Context& ctx, Communicator& world, Communicator& tensor,
                                             std::span<const NamedTensor> tensors,
-                                            int64_t min_piece_bytes) {
+                                            int64_t min_piece_bytes, bool copy) {
   const std::vector<std::vector<ParamSlice>> slices = GatherSlices(world, tensors);
   const std::vector<int> members = MembersOf(world, tensor);
   CheckpointSnapshot snapshot;
@@ -176,9 +189,13 @@ CheckpointSnapshot CheckpointSnapshot::Take(Context& ctx, Communicator& world, C
     const bool is_split = own.cols != own.whole_cols;
     for (const RowShare& share : sharing.Next(slices[t], row_bytes)) {
       const bool is_mine = share.rank == world.rank();
+      if (!is_split && !copy) {
+        if (is_mine) snapshot.Borrow(t, source, share);
+        continue;
+      }
       char* to = is_mine ? snapshot.Add(t, source, share) : nullptr;
       if (!is_split) {
-        if (is_mine) CopyOwnRows(source, share, to);
+        if (is_mine) CopyMaster(source.memory, OwnRows(source, share), to);
         continue;
       }
       // Whoever writes them, all ranks of its axis bring their columns.

@@ -112,7 +112,8 @@ absl::Status StartRunCheckpoint(Context& ctx, CheckpointSaver& saver, const T5Mo
                            .weights = weights,
                            .optimizer_slots = slots,
                            .weight_options = {.dtype = parts.weights},
-                           .write_texts = write_texts});
+                           .write_texts = write_texts,
+                           .asynchronous = parts.asynchronous});
 }
 
 absl::StatusOr<TrainState> ReadRunCheckpoint(const std::string& folder, T5Model& model,

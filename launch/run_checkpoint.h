@@ -27,6 +27,7 @@ struct RunCheckpointParts {
   TrainState state;
   CarriedFiles carried;
   DType weights = DType::kF32;  // of the model's files; kBF16 keeps the exact masters beside them
+  bool asynchronous = true;     // as in SaveRequest
 };
 
 // Begins to save the model and its parts as the checkpoint of state.step; what is saved is the

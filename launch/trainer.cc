@@ -239,7 +239,8 @@ absl::Status Trainer::Save() {
       .optimizer = optimizer_.get(),
       .state = state_,
       .carried = {.tokenizer = tokenizer_->name(), .model_folder = config_.model().path()},
-      .weights = config_.checkpoint().weights() == config::BF16 ? DType::kBF16 : DType::kF32};
+      .weights = config_.checkpoint().weights() == config::BF16 ? DType::kBF16 : DType::kF32,
+      .asynchronous = config_.checkpoint().asynchronous()};
   absl::Status status;
   if (world_.rank() == 0) {
     interval_.Save(parts.state);
@@ -249,7 +250,7 @@ absl::Status Trainer::Save() {
   }
   RETURN_IF_ERROR(AgreeOnStatus(world_, status));
   RETURN_IF_ERROR(StartRunCheckpoint(ctx_, *saver_, *model_, parts));
-  return config_.checkpoint().asynchronous() ? absl::OkStatus() : FinishSave();
+  return parts.asynchronous ? absl::OkStatus() : FinishSave();
 }
 
 absl::Status Trainer::AdvanceSave() { return TakeSaved(saver_->Advance(save_flags_)); }

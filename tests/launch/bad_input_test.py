@@ -275,6 +275,32 @@ def full_disk(run):
         check(name, run.metrics("full") == run.metrics("run"), "another metrics.jsonl")
 
 
+def full_disk_beside(run):
+    """A disk that is full before the second checkpoint is written, which the writing thread finds out."""
+    name = "a full disk beside the training"
+    if os.geteuid() != 0 or not (shutil.which("unshare") and shutil.which("mount")):
+        print(f"SKIPPED {name}: no rights or programs to mount a small disk")
+        return
+    disk = run.folder / "small"
+    disk.mkdir()
+    config = run.write_config("small/run", [("steps: 40", f"steps: {LAST_STEP}")])
+    one = sum(path.stat().st_size for path in run.checkpoint("run", LAST_STEP).rglob("*") if path.is_file())
+    train = " ".join(map(str, run.command("train", "--config", config)))
+    # In namespaces of its own, so that the disk is gone with the shell.
+    script = (f"mount -t tmpfs -o size={one * 3 // 2} small {disk} || exit 99\n{train}\necho first $?\n"
+              f"ls {disk}/run/checkpoints\nmount -o remount,size={one * 9} {disk} && {train}\necho second $?\n"
+              f"cp {disk}/run/metrics.jsonl {run.folder}/small.jsonl\n")
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", script], text=True, env=run.environment(), timeout=120,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if done.returncode == 99 or "unshare" in done.stderr:
+        print(f"SKIPPED {name}: {done.stderr.strip()}")
+        return
+    check(name, done.stdout.split() == ["first", "2", "step_00000007", "second", "0"], f"{done.stdout}\n{done.stderr}")
+    check(name, f"{disk}/run/checkpoints/.tmp_step_{LAST_STEP:08d}/" in done.stderr and
+          "No space left on device" in done.stderr, f"another message:\n{done.stderr}")
+    check(name, (run.folder / "small.jsonl").read_bytes() == run.metrics("run"), "another metrics.jsonl")
+
+
 def second_process(run):
     config = run.write_config("shared", [("steps: 40", "steps: 1000000")])
     first = start_until_saved(run, config)
@@ -334,6 +360,7 @@ def main():
     changed_runs(run)
     step_offsets(run)
     full_disk(run)
+    full_disk_beside(run)
     second_process(run)
     diverging(run, "diverging")
     if mpirun:

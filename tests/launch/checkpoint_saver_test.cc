@@ -189,7 +189,7 @@ absl::StatusOr<SavedCheckpoint> AdvanceToTheEnd(Communicator& world, CheckpointS
 // Saves `seed`'s numbers on a mesh. The numbers change as soon as the save has begun, which must
 // not be seen in it. Files are shared out to the last byte.
 void SaveOn(const Mesh& mesh, const Format& format, const std::string& folder, int64_t step,
-            uint64_t seed, bool far = false) {
+            uint64_t seed, bool far = false, bool asynchronous = true) {
   RunThreadRanks(mesh.data * mesh.tensor, [&](Communicator& world) {
     CpuAllocator near_memory;
     FarMemory far_memory;
@@ -199,7 +199,9 @@ void SaveOn(const Mesh& mesh, const Format& format, const std::string& folder, i
     if (world.rank() == 0) store = std::make_unique<CheckpointStore>(folder, 2);
     CheckpointSaver saver(world, *rank.tensor, store.get(), /*min_piece_bytes=*/1);
     const std::vector<NamedTensor> weights = rank.part.weights();
-    const absl::Status started = saver.Start(rank.ctx, Request(rank.part, weights, step, format));
+    SaveRequest request = Request(rank.part, weights, step, format);
+    request.asynchronous = asynchronous;
+    const absl::Status started = saver.Start(rank.ctx, request);
     ASSERT_TRUE(started.ok()) << started;
     rank.part.Fill(seed + 1000);
     const auto saved = AdvanceToTheEnd(world, saver);
@@ -264,12 +266,16 @@ TEST(ReshardTest, EveryMeshWritesTheSameBytesAndReadsThemAll) {
   }
 }
 
-TEST(ReshardTest, FromADevicesMemory) {
+TEST(ReshardTest, FromADevicesMemoryAndWithoutCopies) {
   const uint64_t seed = FreshSeed();
   for (const Format& format : kFormats) {
-    TempFolder folder;
-    SaveOn({2, 2}, format, folder.path(), 3, seed, /*far=*/true);
-    ExpectOn({1, 1}, format, CheckpointStore(folder.path(), 1).PathOf(3), seed);
+    for (const bool far : {false, true}) {
+      for (const bool asynchronous : {false, true}) {
+        TempFolder folder;
+        SaveOn({2, 2}, format, folder.path(), 3, seed, far, asynchronous);
+        ExpectOn({1, 1}, format, CheckpointStore(folder.path(), 1).PathOf(3), seed);
+      }
+    }
   }
 }
 

@@ -67,6 +67,14 @@ def train(run, work_name, ranks=0, mpirun=None, **changes):
     check(done.returncode == 0, f"the run '{work_name}' exits with {done.returncode}:\n{done.stderr}")
 
 
+def wait_for_writing(run, work_name):
+    """Waits until a save is being written, but not for ever: a run may be between its last save and its end."""
+    for _ in range(2000):
+        if list((run.folder / work_name / "checkpoints").glob(".tmp_step_*")):
+            return
+        time.sleep(0.0005)
+
+
 def kill_at_random(run, draw, kills, name, ranks=0, mpirun=None):
     """Kills runs of one config until `kills` have been; a run that is done makes place for a new one.
     Returns the work folders, all of them trained to the end."""
@@ -79,6 +87,8 @@ def kill_at_random(run, draw, kills, name, ranks=0, mpirun=None):
         # Some moments are anywhere from the start on, most are near the events of a run.
         events = draw.choice([0, 1, 2, 3, 5, 8])
         reached = wait_for_events(process, events)
+        if events > 0 and draw.random() < 0.5:
+            wait_for_writing(run, folders[-1])
         time.sleep(draw.uniform(0, 0.5 if events == 0 else 0.03))
         # A rank is killed, not mpirun: that must bring the whole job down.
         victims = children(process.pid) if mpirun else [process.pid]
