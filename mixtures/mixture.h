@@ -1,7 +1,7 @@
-// What a run trains on: sources with weights, split into (source, language) leaves with resolved
-// probabilities. Everything behind it (stream, rows, reports) sees leaves only; rules that weight
-// or prune (groups, temperature, caps per language) resolve to the same leaves, before any index
-// exists.
+// What a run trains on: leaves, each a language of a source, with resolved probabilities. They come
+// from a list of sources with weights, or from a tree (mixture_tree.h). Everything behind it
+// (stream, rows, reports) sees leaves only; rules that weight or prune resolve to them before any
+// index exists.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,8 @@ struct LeafInfo {
   std::string source;
   std::string language;
   uint64_t num_examples = 0;
-  double probability = 0;  // share of the stream
+  double probability = 0;        // share of the stream
+  std::string template_id = {};  // where a tree splits languages by template
 };
 
 class Mixture {
@@ -41,6 +42,12 @@ class Mixture {
   // without examples, two sources of one name, a language twice in a source.
   static absl::StatusOr<Mixture> Create(const std::vector<SourceInfo>& sources);
 
+  // Leaves in this order with these probabilities, which sum to 1 (to 1e-9); `contents` name what
+  // the sources hold, for the hash. Errors: no leaf, probabilities that are negative or do not sum
+  // to 1, a leaf with a probability but no example.
+  static absl::StatusOr<Mixture> FromLeaves(std::vector<LeafInfo> leaves,
+                                            const std::vector<uint64_t>& contents);
+
   const std::vector<LeafInfo>& leaves() const { return leaves_; }
   // Each leaf's probability as a whole number out of kShareOne (apportionment.h); sums to it.
   const std::vector<uint64_t>& shares() const { return shares_; }
@@ -50,6 +57,9 @@ class Mixture {
 
  private:
   Mixture() = default;
+  // Makes `shares_`, which rounding left a little off, sum to kShareOne, and the leaves'
+  // probabilities theirs.
+  void SettleShares();
 
   std::vector<LeafInfo> leaves_;
   std::vector<uint64_t> shares_;

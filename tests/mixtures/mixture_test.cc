@@ -79,5 +79,37 @@ TEST(Mixture, NamesWhatIsWrong) {
               HasSubstr("lists language \"fin\" twice"));
 }
 
+TEST(Mixture, FromLeavesKeepsTheProbabilities) {
+  std::vector<LeafInfo> leaves = {{.source = "a", .language = "fin", .num_examples = 3},
+                                  {.source = "a", .language = "swh", .num_examples = 1},
+                                  {.source = "b", .language = "fin", .num_examples = 0}};
+  leaves[0].probability = 0.3;
+  leaves[1].probability = 0.7;
+  const auto mixture = Mixture::FromLeaves(leaves, {1, 2});
+  ASSERT_TRUE(mixture.ok()) << mixture.status();
+  EXPECT_NEAR(mixture->leaves()[0].probability, 0.3, 1e-15);
+  EXPECT_EQ(mixture->shares()[2], 0u);
+  EXPECT_EQ(std::accumulate(mixture->shares().begin(), mixture->shares().end(), uint64_t{0}),
+            kShareOne);
+  EXPECT_NE(Mixture::FromLeaves(leaves, {1, 3})->manifest_hash(), mixture->manifest_hash());
+  leaves[0].template_id = "t";
+  EXPECT_NE(Mixture::FromLeaves(leaves, {1, 2})->manifest_hash(), mixture->manifest_hash());
+}
+
+TEST(Mixture, FromLeavesRefuses) {
+  const auto message = [](double p, double q, uint64_t examples) {
+    std::vector<LeafInfo> leaves = {{.source = "a", .language = "fin", .num_examples = 3},
+                                    {.source = "b", .language = "fin", .num_examples = examples}};
+    leaves[0].probability = p;
+    leaves[1].probability = q;
+    const auto mixture = Mixture::FromLeaves(leaves, {});
+    return mixture.ok() ? "" : std::string(mixture.status().message());
+  };
+  EXPECT_THAT(message(0.5, 0.4, 1), HasSubstr("sum to 0.9"));
+  EXPECT_THAT(message(0.5, 0.5, 0), HasSubstr("but no example"));
+  EXPECT_THAT(message(1.5, -0.5, 1), HasSubstr("has probability 1.5"));
+  EXPECT_EQ(message(0.5, 0.5, 1), "");
+}
+
 }  // namespace
 }  // namespace frond
