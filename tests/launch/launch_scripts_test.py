@@ -236,6 +236,25 @@ def check_batch(run, mpirun):
     print("slurm.sbatch saves on USR1, requeues, resumes to the same bytes, and knows when not to")
 
 
+def check_guide(run):
+    """The steps of docs/multi_node.md's guide: a plan, a run on a mesh after a test of the links, and on on another."""
+    plan = run.run("plan", "--config", ROOT / "configs/mt5_xxl.textproto", "--cluster", "16xH100")
+    check(plan.returncode == 0 and "16xH100: 16 GPUs, 12.9B parameters" in plan.stdout, plan.stdout + plan.stderr)
+    hosts = run.write("guide_hosts.txt", "localhost slots=4\n")
+    config = run.write_config("guide", append="mesh { self_test: true }\n")
+    frond = [run.frond, "train", "--config", config, "--set", "eval.every_steps=0"]
+    for ranks, steps, mesh in ((4, 6, ["mesh.tensor=2", "mesh.zero_stage=2", "mesh.sequence_parallel=true"]), (2, 9, [])):
+        sets = [word for field in [f"steps={steps}", "report.every_steps=1", *mesh] for word in ("--set", field)]
+        code, text = call([SCRIPT, "--hosts", hosts, "--ranks", ranks, "--max-restarts", 1, "--", *frond, *sets],
+                          environment(run))
+        check(code == 0 and f"{ranks} ranks on 1 host, all-reduce" in text, f"{ranks} ranks: exit code {code}:\n{text}")
+        tensor = 2 if mesh else 1
+        check(f"data {ranks // tensor} x tensor {tensor}" in text, f"another mesh:\n{text}")
+    lines = run.metrics("guide").splitlines()
+    check(len(lines) == 9, f"{len(lines)} lines of metrics")
+    print("guide: planned, trained on 2 x 2 and went on on 2 x 1")
+
+
 def main():
     frond, folder, mpirun = arguments()
     if not mpirun:
@@ -253,6 +272,7 @@ def main():
     check_no_restart(run)
     check_signals(run)
     check_batch(run, mpirun)
+    check_guide(run)
 
 
 if __name__ == "__main__":
