@@ -171,7 +171,7 @@ absl::Status ParseExample(absl::string_view line, const JsonlOptions& options, E
       return MissingField(slots[required], collector.names(), "name the right one under 'fields'");
     }
   }
-  if (IsBlankText(example->targets)) {
+  if (!options.allow_empty_targets && IsBlankText(example->targets)) {
     return absl::InvalidArgumentError(
         absl::StrCat("field '", fields.targets, "' is empty; expected the text to learn"));
   }

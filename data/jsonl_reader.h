@@ -33,6 +33,8 @@ struct JsonlOptions {
   FieldNames fields = {};
   // The language of rows that have none; empty: such a row is an error.
   std::string default_language = {};
+  // A target of nothing but white space is an example and not an error.
+  bool allow_empty_targets = false;
 };
 
 // Parses one line. Numbers and booleans become text as they are written, null counts as missing,
