@@ -17,7 +17,7 @@ namespace {
 
 std::vector<Command> AllCommands() {
   return {CorpusCommand(),   VocabularyCommand(), TrainCommand(), EvalCommand(),
-          GenerateCommand(), TokenizeCommand(),   PlanCommand()};
+          GenerateCommand(), TokenizeCommand(),   PlanCommand(),  PruneCommand()};
 }
 
 std::string Overview(const std::vector<Command>& commands) {

@@ -31,7 +31,7 @@ WRAPPED = {
     "cublas": ["core/ops/cuda"],
     "cudnn": ["core/ops/cuda"],
     "sentencepiece": ["data"],
-    "unicode/": ["data"],
+    "unicode/": ["data", "mixtures/pruning"],
     "zlib.h": ["data"],
     "zstd.h": ["data"],
     "xxhash.h": ["core/base"],

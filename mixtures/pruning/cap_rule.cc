@@ -1,0 +1,105 @@
+#include "mixtures/pruning/cap_rule.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/hash.h"
+#include "core/base/philox.h"
+#include "mixtures/pruning/text_measure.h"
+
+namespace frond {
+namespace {
+
+class CapWorker : public RuleWorker {
+ public:
+  CapWorker(CapOptions::Choice choice, uint64_t seed) : choice_(choice), seed_(seed) {}
+
+  absl::StatusOr<Opinion> Look(const Example& example, absl::string_view line) override {
+    Opinion opinion{.kind = Opinion::Kind::kAsk};
+    // The lowest keys stay.
+    if (choice_ == CapOptions::Choice::kRandom) opinion.hash = SeededHash64(line, MixBits(seed_));
+    if (choice_ == CapOptions::Choice::kLongest) {
+      opinion.hash = ~static_cast<uint64_t>(CountCharacters(example.targets));
+    }
+    return opinion;
+  }
+
+ private:
+  CapOptions::Choice choice_;
+  uint64_t seed_;
+};
+
+class CapRule : public Rule {
+ public:
+  CapRule(const CapOptions& options, const RuleContext& context)
+      : options_(options), context_(context) {}
+
+  std::unique_ptr<RuleWorker> NewWorker() const override {
+    return std::make_unique<CapWorker>(options_.choice, context_.seed);
+  }
+
+  bool studies() const override { return options_.choice != CapOptions::Choice::kFirst; }
+
+  void Study(const RowPlace& place, Opinion& opinion) override {
+    std::vector<Candidate>& heap = heaps_[GroupOf(place)];
+    heap.emplace_back(opinion.hash, place.ordinal);
+    std::push_heap(heap.begin(), heap.end());
+    if (static_cast<int64_t>(heap.size()) <= options_.rows) return;
+    std::pop_heap(heap.begin(), heap.end());
+    heap.pop_back();
+  }
+
+  absl::Status FinishStudy() override {
+    for (const auto& [group, heap] : heaps_) {
+      for (const Candidate& candidate : heap) kept_.insert(candidate.second);
+    }
+    heaps_.clear();
+    return absl::OkStatus();
+  }
+
+  std::optional<std::string> Decide(const RowPlace& place, Opinion&) override {
+    const bool keeps =
+        studies() ? kept_.contains(place.ordinal) : ++counts_[GroupOf(place)] <= options_.rows;
+    if (keeps) return std::nullopt;
+    return absl::StrCat("above the cap of ", options_.rows, " rows");
+  }
+
+  int64_t memory_bytes() const override {
+    return static_cast<int64_t>(kept_.capacity() * (sizeof(int64_t) + 1));
+  }
+
+ private:
+  using Candidate = std::pair<uint64_t, int64_t>;  // key, ordinal
+
+  std::string GroupOf(const RowPlace& place) const {
+    const Example& example = *place.example;
+    switch (options_.per) {
+      case CapOptions::Per::kLanguage:
+        return example.language;
+      case CapOptions::Per::kSource:
+        return absl::StrCat(place.source);
+      case CapOptions::Per::kSourceAndLanguage:
+        return absl::StrCat(place.source, "\n", example.language);
+      case CapOptions::Per::kTemplate:
+        return absl::StrCat(place.source, "\n", example.dataset_name, "\n", example.template_id);
+    }
+    return "";
+  }
+
+  CapOptions options_;
+  RuleContext context_;
+  absl::flat_hash_map<std::string, std::vector<Candidate>> heaps_;
+  absl::flat_hash_map<std::string, int64_t> counts_;
+  absl::flat_hash_set<int64_t> kept_;
+};
+
+}  // namespace
+
+std::unique_ptr<Rule> MakeCapRule(const CapOptions& options, const RuleContext& context) {
+  return std::make_unique<CapRule>(options, context);
+}
+
+}  // namespace frond

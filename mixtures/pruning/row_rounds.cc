@@ -1,0 +1,220 @@
+#include "mixtures/pruning/row_rounds.h"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "core/base/status_macros.h"
+#include "data/line_reader.h"
+
+namespace frond {
+namespace {
+
+constexpr size_t kChunkBytes = 128 << 10;
+// Chunks per thread in one round: evens out how long they take.
+constexpr size_t kChunksPerThread = 8;
+
+bool Contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// Some lines of one file, then what became of them.
+struct Chunk {
+  struct Line {
+    size_t end;  // in `text`; a line begins where the one before it ends
+    int64_t number;
+    bool skipped;
+  };
+  int source = 0;
+  const std::string* path = nullptr;
+  std::string text;
+  std::vector<Line> lines;
+  std::vector<LookedRow> rows;
+  absl::Status status;  // of the first line that `rows` lacks
+};
+
+using Round = std::vector<Chunk>;
+
+class RoundReader {
+ public:
+  explicit RoundReader(const RoundsOptions& options)
+      : options_(options), chunks_(kChunksPerThread * static_cast<size_t>(options.threads)) {}
+
+  // Empty at the end.
+  absl::StatusOr<Round> Next() {
+    Round round;
+    while (round.size() < chunks_) {
+      if (reader_ == nullptr) {
+        ASSIGN_OR_RETURN(const bool more, OpenNext());
+        if (!more) break;
+      }
+      Chunk chunk;
+      chunk.source = source_;
+      chunk.path = &options_.sources[static_cast<size_t>(source_)].files[file_];
+      RETURN_IF_ERROR(Fill(&chunk));
+      if (!chunk.lines.empty()) round.push_back(std::move(chunk));
+    }
+    return round;
+  }
+
+ private:
+  absl::StatusOr<bool> OpenNext() {
+    const int sources = static_cast<int>(options_.sources.size());
+    const auto is_past_files = [this] {
+      return source_ < 0 || file_ >= options_.sources[static_cast<size_t>(source_)].files.size();
+    };
+    if (source_ == sources) return false;
+    ++file_;
+    while (is_past_files()) {
+      if (++source_ == sources) return false;
+      file_ = 0;
+    }
+    ASSIGN_OR_RETURN(reader_,
+                     LineReader::Open(options_.sources[static_cast<size_t>(source_)].files[file_]));
+    return true;
+  }
+
+  absl::Status Fill(Chunk* chunk) {
+    absl::string_view line;
+    while (chunk->text.size() < kChunkBytes) {
+      ASSIGN_OR_RETURN(const bool more, reader_->Next(&line));
+      if (!more) {
+        reader_ = nullptr;
+        return absl::OkStatus();
+      }
+      if (IsBlankLine(line)) continue;
+      const bool skipped = options_.skip != nullptr && ordinal_ < options_.skip->size() &&
+                           (*options_.skip)[ordinal_];
+      ++ordinal_;
+      if (!skipped) chunk->text.append(line.data(), line.size());
+      chunk->lines.push_back({chunk->text.size(), reader_->line_number(), skipped});
+    }
+    return absl::OkStatus();
+  }
+
+  const RoundsOptions& options_;
+  size_t chunks_;
+  int source_ = -1;
+  size_t file_ = 0;
+  size_t ordinal_ = 0;
+  std::unique_ptr<LineReader> reader_;
+};
+
+// The rules' workers of one thread.
+class Looker {
+ public:
+  explicit Looker(const RoundsOptions& options) : options_(options) {
+    for (const LimitedRule& rule : options.rules) workers_.push_back(rule.rule->NewWorker());
+  }
+
+  void LookAt(Chunk* chunk) {
+    chunk->rows.reserve(chunk->lines.size());
+    size_t begin = 0;
+    for (const Chunk::Line& line : chunk->lines) {
+      LookedRow row;
+      row.line = absl::string_view(chunk->text).substr(begin, line.end - begin);
+      begin = line.end;
+      row.line_number = line.number;
+      row.path = chunk->path;
+      row.source = chunk->source;
+      row.skipped = line.skipped;
+      if (!row.skipped) {
+        const absl::Status status = LookAtRow(&row);
+        if (!status.ok()) {
+          chunk->status = AtLine(status, *chunk->path, line.number);
+          return;
+        }
+      }
+      chunk->rows.push_back(std::move(row));
+    }
+  }
+
+ private:
+  absl::Status LookAtRow(LookedRow* row) {
+    const PruneSource& source = options_.sources[static_cast<size_t>(row->source)];
+    RETURN_IF_ERROR(ParseExample(row->line, source.jsonl, &row->example));
+    for (size_t i = 0; i < workers_.size(); ++i) {
+      if (options_.apply_limits && !options_.rules[i].Applies(row->example, source.name)) continue;
+      const int rule = options_.first_rule + static_cast<int>(i);
+      row->applied |= uint64_t{1} << rule;
+      ASSIGN_OR_RETURN(Opinion opinion, workers_[i]->Look(row->example, row->line));
+      if (opinion.kind == Opinion::Kind::kAsk) row->asked.emplace_back(rule, std::move(opinion));
+      if (opinion.kind != Opinion::Kind::kDrop) continue;
+      row->dropped_by = rule;
+      row->reason = std::move(opinion.reason);
+      break;
+    }
+    return absl::OkStatus();
+  }
+
+  const RoundsOptions& options_;
+  std::vector<std::unique_ptr<RuleWorker>> workers_;
+};
+
+// Threads that look at one round; Join() ends them.
+class Looking {
+ public:
+  Looking(std::span<const std::unique_ptr<Looker>> lookers, Round* round) {
+    for (const auto& looker : lookers) {
+      threads_.emplace_back([this, round, looker = looker.get()] {
+        for (size_t i = next_++; i < round->size(); i = next_++) looker->LookAt(&(*round)[i]);
+      });
+    }
+  }
+  ~Looking() { Join(); }
+  Looking(const Looking&) = delete;
+  Looking& operator=(const Looking&) = delete;
+
+  void Join() {
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+
+ private:
+  std::atomic<size_t> next_ = 0;
+  std::vector<std::thread> threads_;
+};
+
+absl::Status TakeRound(Round& round, const std::function<absl::Status(LookedRow& row)>& take) {
+  for (Chunk& chunk : round) {
+    for (LookedRow& row : chunk.rows) RETURN_IF_ERROR(take(row));
+    RETURN_IF_ERROR(chunk.status);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+bool LimitedRule::Applies(const Example& example, const std::string& source_name) const {
+  if (!options->languages.empty() && !Contains(options->languages, example.language)) return false;
+  return options->datasets.empty() || Contains(options->datasets, source_name) ||
+         Contains(options->datasets, example.dataset_name);
+}
+
+absl::Status ForEachRow(const RoundsOptions& options,
+                        const std::function<absl::Status(LookedRow& row)>& take) {
+  std::vector<std::unique_ptr<Looker>> lookers;
+  for (int i = 0; i < options.threads; ++i) lookers.push_back(std::make_unique<Looker>(options));
+  RoundReader reader(options);
+  Round looked;
+  ASSIGN_OR_RETURN(Round fresh, reader.Next());
+  // While threads look at one round, this one takes the round before and reads the next.
+  while (!fresh.empty() || !looked.empty()) {
+    Looking looking(lookers, &fresh);
+    RETURN_IF_ERROR(TakeRound(looked, take));
+    looked.clear();
+    absl::StatusOr<Round> ahead = Round();
+    if (!fresh.empty()) ahead = reader.Next();
+    looking.Join();
+    looked = std::move(fresh);
+    if (!ahead.ok()) {
+      // A bad row of this round comes before what the next one complains about.
+      RETURN_IF_ERROR(TakeRound(looked, take));
+      return ahead.status();
+    }
+    fresh = *std::move(ahead);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace frond

@@ -1,0 +1,113 @@
+// What pruning is asked to do: sources, evaluation sets and the rules in their order.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "data/jsonl_reader.h"
+
+namespace frond {
+
+// The text of a row that a rule looks at.
+enum class Side { kInputs, kTargets, kBoth };
+
+// Drops rows of the listed templates (`template_id`).
+struct TemplateOptions {
+  std::vector<std::string> drop;
+};
+
+// Drops rows outside the bounds. Characters are code points; words are counted as WordCounter does.
+// The ratio is characters of the target over characters of the input.
+struct LengthOptions {
+  struct Range {
+    double low = 0;
+    double high = std::numeric_limits<double>::infinity();
+  };
+  Range input_characters, target_characters, input_words, target_words, ratio;
+};
+
+// Drops rows whose target is blank, or equal to the input after NormalizeText.
+struct TargetOptions {
+  bool empty = true;
+  bool identical = true;
+};
+
+// Drops rows with less than `min_share` of the letters in the declared script: the row's `script`,
+// else the scripts that CLDR gives for its language. Rows with fewer than `min_letters` letters or
+// of unknown script are kept.
+struct ScriptOptions {
+  Side side = Side::kTargets;
+  double min_share = 0.5;
+  int64_t min_letters = 5;
+  // Scripts accepted beside the declared one: (language, ISO 15924 code).
+  std::vector<std::pair<std::string, std::string>> accept;
+};
+
+// Drops rows with more than `max_share` of their characters in URLs, or in lines that look like
+// program text.
+struct ShareOptions {
+  enum class Of { kUrls, kCode };
+  Of of = Of::kUrls;
+  Side side = Side::kBoth;
+  double max_share = 0.3;
+};
+
+// Drops rows where more than `max_share` of the character n-grams repeat an earlier one of the same
+// text. Texts shorter than `min_characters` are kept.
+struct RepetitionOptions {
+  Side side = Side::kTargets;
+  int ngram = 10;
+  double max_share = 0.5;
+  int64_t min_characters = 40;
+};
+
+// Drops rows in which the regular expression (ICU's syntax) is found, or with `keep` those in which
+// it is not.
+struct PatternOptions {
+  Side side = Side::kBoth;
+  std::string pattern;
+  bool keep = false;
+};
+
+// Drops rows whose text, after NormalizeText, is that of an earlier row that reached the rule, or
+// of a row of the evaluation sets.
+struct ExactDuplicateOptions {
+  Side side = Side::kBoth;
+  bool rows = true;
+  bool evaluation = true;
+  bool within_source = false;  // only rows of one source are compared with each other
+};
+
+// Keeps at most `rows` rows of every group.
+struct CapOptions {
+  enum class Choice { kRandom, kLongest, kFirst };
+  enum class Per { kLanguage, kSource, kSourceAndLanguage, kTemplate };
+  int64_t rows = 0;
+  Choice choice = Choice::kRandom;
+  Per per = Per::kLanguage;
+};
+
+struct RuleOptions {
+  std::string name;      // unique
+  std::string kind;      // for people
+  std::string settings;  // as the ledger shows them
+  // Rows of other languages and datasets pass by; empty: all. A dataset is the name of a source or
+  // the `dataset_name` of rows.
+  std::vector<std::string> languages;
+  std::vector<std::string> datasets;
+  std::variant<TemplateOptions, LengthOptions, TargetOptions, ScriptOptions, ShareOptions,
+               RepetitionOptions, PatternOptions, ExactDuplicateOptions, CapOptions>
+      how;
+};
+
+struct PruneSource {
+  std::string name;  // unique
+  std::vector<std::string> files;
+  JsonlOptions jsonl;
+};
+
+}  // namespace frond
