@@ -24,7 +24,12 @@ absl::Status OwnRefusal(const Plan& plan) {
   for (const PlanCandidate& candidate : plan.candidates) {
     if (!candidate.is_own) continue;
     if (candidate.fits()) return absl::OkStatus();
-    if (refused == nullptr || candidate.is_rehearsed) refused = &candidate;
+    refused = &candidate;
+  }
+  if (refused == nullptr) {
+    return absl::FailedPreconditionError(absl::StrCat("the config's mesh is not one of the ",
+                                                      plan.gpus, " GPUs of ", plan.cluster,
+                                                      "; see mesh.data and mesh.tensor"));
   }
   return absl::FailedPreconditionError(absl::StrCat(
       "the config as it is cannot be trained on ", plan.cluster, ": mesh data=", refused->mesh.data,
@@ -39,9 +44,10 @@ absl::Status Run(const CommandInput& input) {
   ASSIGN_OR_RETURN(const config::TrainConfig config, ReadConfigOfFlags(flags));
   ASSIGN_OR_RETURN(const config::Cluster cluster, ReadCluster(flags.Get("cluster")));
   ASSIGN_OR_RETURN(const T5Config model, PlannedT5Config(config));
-  ASSIGN_OR_RETURN(
-      const Plan plan,
-      MakePlan(config, model, cluster, {.examples_per_row = static_cast<int>(examples_per_row)}));
+  ASSIGN_OR_RETURN(const Plan plan,
+                   MakePlan(config, model, cluster,
+                            {.examples_per_row = static_cast<int>(examples_per_row),
+                             .only_own = flags.Has("own")}));
   std::fputs(FormatPlan(plan, static_cast<size_t>(show)).c_str(), stdout);
   if (flags.Has("json")) {
     RETURN_IF_ERROR(WriteFileAtomically(flags.Get("json"), PlanToJson(plan)));
@@ -60,6 +66,7 @@ Command PlanCommand() {
   flags.push_back({.name = "examples-per-row",
                    .value_hint = "N",
                    .help = "examples of equal lengths that fill a row; 1 by default"});
+  flags.push_back({.name = "own", .help = "only the config's own mesh and memory mode"});
   flags.push_back({.name = "show",
                    .value_hint = "N",
                    .help = "candidates that are shown of those that fit, and of the others; 10"});

@@ -27,6 +27,8 @@ std::string ModeText(const PlanCandidate& candidate) {
   std::string text = config::Recompute_Name(candidate.recompute);
   if (candidate.chunk_tokens > 0) absl::StrAppend(&text, " ", candidate.chunk_tokens);
   if (candidate.update_in_backward) absl::StrAppend(&text, ", in backward");
+  if (candidate.zero_stage > 0) absl::StrAppend(&text, ", ZeRO-", candidate.zero_stage);
+  if (candidate.sequence_parallel) absl::StrAppend(&text, ", tokens shared");
   return candidate.is_own ? absl::StrCat(text, " *") : text;
 }
 
@@ -36,7 +38,7 @@ int64_t PeakOf(const PlanCandidate& candidate, MemoryKind kind) {
 
 std::vector<TextTable::Column> Columns(std::vector<std::string> titles) {
   std::vector<TextTable::Column> columns = {
-      {.title = "#"}, {.title = "mesh"}, {.title = "recompute, update", .align = Align::kLeft}};
+      {.title = "#"}, {.title = "mesh"}, {.title = "memory mode", .align = Align::kLeft}};
   for (std::string& title : titles) columns.push_back({.title = std::move(title)});
   return columns;
 }
@@ -98,13 +100,14 @@ std::string FormatSpeed(const Shown& shown) {
   for (const auto& [number, pointer] : shown.fitting) {
     const PlanCandidate& candidate = *pointer;
     const Rehearsal& rehearsal = candidate.rehearsal;
-    table.AddRow({absl::StrCat(number), MeshText(candidate), ModeText(candidate),
-                  absl::StrFormat("%.2f", candidate.step_flops / 1e15),
-                  Giga(rehearsal.SentBytes(candidate.mesh)),
-                  Percent(rehearsal.waited_seconds / rehearsal.seconds),
-                  absl::StrFormat("%.3f s", rehearsal.seconds),
-                  absl::StrFormat("%.1f", candidate.examples_per_second), Percent(candidate.mfu),
-                  absl::StrCat(candidate.largest_rows, " rows")});
+    table.AddRow(
+        {absl::StrCat(number), MeshText(candidate), ModeText(candidate),
+         absl::StrFormat("%.2f", candidate.step_flops / 1e15),
+         Giga(rehearsal.SentBytes(candidate.mesh)),
+         Percent(rehearsal.waited_seconds / rehearsal.seconds),
+         absl::StrFormat("%.3f s", rehearsal.seconds),
+         absl::StrFormat("%.1f", candidate.examples_per_second), Percent(candidate.mfu),
+         absl::StrCat(candidate.largest_rows, candidate.is_largest_known ? "" : "+", " rows")});
   }
   return absl::StrCat(
       "a step: FLOPs of the model on all GPUs, what a GPU sends, share of waiting\n",
@@ -139,6 +142,8 @@ Json CandidateJson(const PlanCandidate& candidate) {
                {"recompute", config::Recompute_Name(candidate.recompute)},
                {"chunk_tokens", candidate.chunk_tokens},
                {"update_in_backward", candidate.update_in_backward},
+               {"zero_stage", candidate.zero_stage},
+               {"sequence_parallel", candidate.sequence_parallel},
                {"own", candidate.is_own},
                {"fits", candidate.fits()}};
   if (!candidate.fits()) json["refusal"] = candidate.refusal;
@@ -164,6 +169,7 @@ Json CandidateJson(const PlanCandidate& candidate) {
   json["examples_per_second"] = candidate.examples_per_second;
   json["mfu"] = candidate.mfu;
   json["largest_rows"] = candidate.largest_rows;
+  json["largest_rows_is_known"] = candidate.is_largest_known;
   return json;
 }
 

@@ -15,44 +15,63 @@ namespace {
 constexpr double kGiga = 1e9;
 // Tokens of a chunk that is tried where the config has none.
 constexpr int64_t kChunkTokens = 8192;
-// Offsets of a batch are 32 bits wide; more rows than this are not looked for.
-constexpr int64_t kMaxTokens = int64_t{1} << 30;
+// Of a pass on either side; larger batches are not looked for: no run is faster for them.
+constexpr int64_t kMaxTokens = int64_t{1} << 21;
 
-struct MemoryMode {
-  config::Recompute recompute = config::NONE;
-  int64_t chunk_tokens = 0;
-  bool update_in_backward = false;
-  bool is_own = false;
-};
-
-MemoryMode OwnMode(const config::TrainConfig& config) {
-  return {.recompute = config.model().recompute(),
-          .chunk_tokens = config.model().chunk_tokens(),
-          .update_in_backward = config.optimizer().update_in_backward(),
-          .is_own = true};
+// Whether two candidates have the same memory mode, whatever their meshes.
+bool IsSameMode(const PlanCandidate& a, const PlanCandidate& b) {
+  const auto mode = [](const PlanCandidate& c) {
+    return std::make_tuple(c.recompute, c.chunk_tokens, c.update_in_backward, c.zero_stage,
+                           c.sequence_parallel);
+  };
+  return mode(a) == mode(b);
 }
 
-// The own mode first.
-std::vector<MemoryMode> ModesOf(const config::TrainConfig& config) {
-  const MemoryMode own = OwnMode(config);
-  std::vector<MemoryMode> modes = {own};
+PlanCandidate OwnMode(const config::TrainConfig& config, const MeshShape& mesh) {
+  const config::Mesh& own = config.mesh();
+  return {.mesh = mesh,
+          .recompute = config.model().recompute(),
+          .chunk_tokens = config.model().chunk_tokens(),
+          .update_in_backward = config.optimizer().update_in_backward(),
+          .zero_stage = own.zero_stage(),
+          .sequence_parallel = own.sequence_parallel(),
+          .is_own = own.tensor() == mesh.tensor && (own.data() == 0 || own.data() == mesh.data)};
+}
+
+// What may be recomputed, in chunks or not; ranks that share tokens have no chunks.
+std::vector<PlanCandidate> RecomputeModes(const config::TrainConfig& config,
+                                          bool sequence_parallel) {
+  std::vector<PlanCandidate> modes;
+  for (const config::Recompute recompute : {config::NONE, config::SELECTIVE, config::BLOCK}) {
+    modes.emplace_back().recompute = recompute;
+  }
+  if (sequence_parallel) return modes;
+  modes.push_back(modes.back());
+  const int64_t own = config.model().chunk_tokens();
+  modes.back().chunk_tokens = own > 0 ? own : kChunkTokens;
+  return modes;
+}
+
+// Every memory mode of the config on `mesh`, its own first.
+std::vector<PlanCandidate> ModesOf(const config::TrainConfig& config, const MeshShape& mesh) {
+  std::vector<PlanCandidate> modes = {OwnMode(config, mesh)};
   const bool may_update =
       config.optimizer().clip_global_norm() == 0 && config.batch().micro_batches() == 1;
-  const int64_t chunk = own.chunk_tokens > 0 ? own.chunk_tokens : kChunkTokens;
+  const auto add = [&](bool update, int zero_stage, bool sequence_parallel) {
+    for (PlanCandidate mode : RecomputeModes(config, sequence_parallel)) {
+      mode.mesh = mesh;
+      mode.update_in_backward = update;
+      mode.zero_stage = zero_stage;
+      mode.sequence_parallel = sequence_parallel;
+      if (!IsSameMode(mode, modes.front())) modes.push_back(std::move(mode));
+    }
+  };
   for (const bool update : {false, true}) {
     if (update && !may_update) continue;
-    for (const auto& [recompute, tokens] : {std::pair{config::NONE, int64_t{0}},
-                                            {config::SELECTIVE, 0},
-                                            {config::BLOCK, 0},
-                                            {config::BLOCK, chunk}}) {
-      const auto same = [&, recompute = recompute, tokens = tokens](const MemoryMode& mode) {
-        return mode.recompute == recompute && mode.chunk_tokens == tokens &&
-               mode.update_in_backward == update;
-      };
-      if (!std::any_of(modes.begin(), modes.end(), same)) {
-        modes.push_back(
-            {.recompute = recompute, .chunk_tokens = tokens, .update_in_backward = update});
-      }
+    for (const int zero_stage : {0, 2}) {
+      if (zero_stage > 0 && mesh.data == 1) continue;
+      add(update, zero_stage, /*sequence_parallel=*/false);
+      if (mesh.tensor > 1) add(update, zero_stage, /*sequence_parallel=*/true);
     }
   }
   return modes;
@@ -64,19 +83,19 @@ config::TrainConfig WithMode(config::TrainConfig config, const PlanCandidate& ca
   config.mutable_optimizer()->set_update_in_backward(candidate.update_in_backward);
   config.mutable_mesh()->set_data(candidate.mesh.data);
   config.mutable_mesh()->set_tensor(candidate.mesh.tensor);
+  config.mutable_mesh()->set_zero_stage(candidate.zero_stage);
+  config.mutable_mesh()->set_sequence_parallel(candidate.sequence_parallel);
   return config;
 }
 
-// Why no step of the config can be shared out over the mesh; empty where it can.
-std::string MeshRefusal(const config::TrainConfig& config, const MeshShape& mesh) {
-  if (mesh.tensor > 1) return "this version has no tensor parallelism";
-  if (config.batch().rows() < mesh.data) {
-    return absl::StrCat("batch.rows is ", config.batch().rows(), ", less than ", mesh.data,
-                        " data ranks: some would idle");
-  }
-  const int tensor = config.mesh().tensor();
-  if (tensor > 1 && mesh.tensor != tensor) return absl::StrCat("mesh.tensor is ", tensor);
-  return "";
+// Why the model or a step cannot be shared out over the mesh; empty where they can.
+std::string MeshRefusal(const config::TrainConfig& config, const T5Config& model,
+                        const MeshShape& mesh) {
+  const absl::Status status = CheckTensorAxis(model, mesh.tensor);
+  if (!status.ok()) return std::string(status.message());
+  if (config.batch().rows() >= mesh.data) return "";
+  return absl::StrCat("batch.rows is ", config.batch().rows(), ", less than ", mesh.data,
+                      " data ranks: some would idle");
 }
 
 std::string MemoryRefusal(const MemoryReport& memory, int64_t capacity) {
@@ -118,14 +137,10 @@ class Planner {
 
  private:
   absl::Status AddMesh(const MeshShape& mesh, Plan& plan) {
-    const std::string refusal = MeshRefusal(config_, mesh);
-    for (const MemoryMode& mode : ModesOf(config_)) {
-      PlanCandidate candidate = {.mesh = mesh,
-                                 .recompute = mode.recompute,
-                                 .chunk_tokens = mode.chunk_tokens,
-                                 .update_in_backward = mode.update_in_backward,
-                                 .is_own = mode.is_own,
-                                 .refusal = refusal};
+    const std::string refusal = MeshRefusal(config_, model_, mesh);
+    for (PlanCandidate& candidate : ModesOf(config_, mesh)) {
+      if (options_.only_own && !candidate.is_own) continue;
+      candidate.refusal = refusal;
       if (candidate.fits()) RETURN_IF_ERROR(Judge(candidate));
       plan.candidates.push_back(std::move(candidate));
       // The mesh is refused whatever the mode is: once is enough.
@@ -134,7 +149,8 @@ class Planner {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<Rehearsal> RehearseRows(const PlanCandidate& candidate, int64_t rows) const {
+  absl::StatusOr<Rehearsal> RehearseRows(const PlanCandidate& candidate, int64_t rows,
+                                         bool memory_only) const {
     config::TrainConfig config = WithMode(config_, candidate);
     config.mutable_batch()->set_rows(static_cast<int>(rows));
     return Rehearse({.config = &config,
@@ -143,11 +159,13 @@ class Planner {
                      .mesh = candidate.mesh,
                      .batches = FullRows(config, candidate.mesh.data, options_.examples_per_row),
                      .languages = 1,
-                     .rates = RatesOf(cluster_, Compute(), candidate.mesh)});
+                     .rates = RatesOf(cluster_, Compute(), candidate.mesh),
+                     .memory_only = memory_only});
   }
 
   absl::Status Judge(PlanCandidate& candidate) const {
-    ASSIGN_OR_RETURN(candidate.rehearsal, RehearseRows(candidate, config_.batch().rows()));
+    ASSIGN_OR_RETURN(candidate.rehearsal,
+                     RehearseRows(candidate, config_.batch().rows(), /*memory_only=*/false));
     candidate.is_rehearsed = true;
     const double examples = static_cast<double>(config_.batch().rows()) * options_.examples_per_row;
     candidate.step_flops =
@@ -170,30 +188,45 @@ class Planner {
     return per_pass * candidate.mesh.data * config_.batch().micro_batches();
   }
 
-  absl::StatusOr<bool> Fits(const PlanCandidate& candidate, int64_t per_pass) const {
+  // Bytes of a rank with so many rows in every pass.
+  absl::StatusOr<int64_t> PeakOf(const PlanCandidate& candidate, int64_t per_pass) const {
     ASSIGN_OR_RETURN(const Rehearsal rehearsal,
-                     RehearseRows(candidate, RowsOf(candidate, per_pass)));
-    return rehearsal.memory.total.peak_bytes <= capacity_;
+                     RehearseRows(candidate, RowsOf(candidate, per_pass), /*memory_only=*/true));
+    return rehearsal.memory.total.peak_bytes;
   }
 
-  // By bisection over the rows of a pass.
-  absl::StatusOr<int64_t> LargestRows(const PlanCandidate& candidate) const {
+  // The most that fit, by rows of a pass: their memory is all but linear, so two sizes of which one
+  // fits say where to look next; every other time it is the middle, that the search may end.
+  absl::StatusOr<int64_t> LargestRows(PlanCandidate& candidate) const {
     const int64_t row_tokens =
         std::max(config_.data().source_length(), config_.data().target_length());
-    const int64_t most = std::max<int64_t>(
-        kMaxTokens / row_tokens / config_.batch().micro_batches() / candidate.mesh.data, 1);
-    int64_t low = 0, high = 1;  // low fits, high is the next to try
-    while (high <= most) {
-      ASSIGN_OR_RETURN(const bool fits, Fits(candidate, high));
-      if (!fits) break;
-      low = high;
-      high *= 2;
+    const int64_t most = std::max<int64_t>(kMaxTokens / row_tokens, 1);
+    int64_t low = 0, low_bytes = 0;  // fits
+    int64_t high = 1, high_bytes = 0;
+    while (true) {
+      ASSIGN_OR_RETURN(high_bytes, PeakOf(candidate, high));
+      if (high_bytes > capacity_) break;
+      if (high == most) {
+        candidate.is_largest_known = false;
+        return RowsOf(candidate, most);
+      }
+      low = std::exchange(high, std::min(4 * high, most));
+      low_bytes = high_bytes;
     }
-    high = std::min(high, most + 1);  // does not fit, or is not looked for
-    while (high - low > 1) {
-      const int64_t middle = low + (high - low) / 2;
-      ASSIGN_OR_RETURN(const bool fits, Fits(candidate, middle));
-      (fits ? low : high) = middle;
+    for (bool halve = false; high - low > 1; halve = !halve) {
+      const double share = halve ? 0.5
+                                 : static_cast<double>(capacity_ - low_bytes) /
+                                       static_cast<double>(high_bytes - low_bytes);
+      const auto step = static_cast<int64_t>(share * static_cast<double>(high - low));
+      const int64_t next = std::clamp(low + step, low + 1, high - 1);
+      ASSIGN_OR_RETURN(const int64_t bytes, PeakOf(candidate, next));
+      if (bytes <= capacity_) {
+        low = next;
+        low_bytes = bytes;
+      } else {
+        high = next;
+        high_bytes = bytes;
+      }
     }
     return RowsOf(candidate, low);
   }

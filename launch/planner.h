@@ -16,6 +16,8 @@ namespace frond {
 struct PlanOptions {
   // Each row's tokens are cut into so many examples of equal lengths.
   int examples_per_row = 1;
+  // Leaves out all but the config's own mesh and memory mode.
+  bool only_own = false;
 };
 
 // A mesh and a memory mode.
@@ -24,7 +26,9 @@ struct PlanCandidate {
   config::Recompute recompute = config::NONE;
   int64_t chunk_tokens = 0;
   bool update_in_backward = false;
-  bool is_own = false;  // the config's own memory mode, on a mesh that it allows
+  int zero_stage = 0;
+  bool sequence_parallel = false;
+  bool is_own = false;  // the config's own memory mode and mesh
 
   std::string refusal;  // why it cannot be trained; empty where it can
   // False where nothing but the refusal is known.
@@ -32,8 +36,9 @@ struct PlanCandidate {
   Rehearsal rehearsal;
   double step_flops = 0;  // that the model needs, all ranks, without recomputation
   double examples_per_second = 0;
-  double mfu = 0;            // of the GPUs' bf16 peak
-  int64_t largest_rows = 0;  // that fit in a step; 0: not even one a rank and micro-batch
+  double mfu = 0;                // of the GPUs' bf16 peak
+  int64_t largest_rows = 0;      // that fit in a step; 0: not even one a rank and micro-batch
+  bool is_largest_known = true;  // false: more may fit
 
   bool fits() const { return refusal.empty(); }
 };
@@ -50,7 +55,8 @@ struct Plan {
 
 // Tries every mesh data x tensor of the cluster's GPUs whose tensor axis stays inside a node, and,
 // with each, the config's own memory mode and all others that keep its masters, its optimizer and
-// its step: what is recomputed, token chunks, update in backward. `config` is resolved and valid.
+// its step: what is recomputed, token chunks, update in backward, shares of masters and of tokens.
+// `config` is resolved and valid.
 absl::StatusOr<Plan> MakePlan(const config::TrainConfig& config, const T5Config& model,
                               const config::Cluster& cluster, const PlanOptions& options);
 

@@ -24,11 +24,12 @@ class PlannedRank {
       : input_(input),
         config_(*input.config),
         memory_(input.device),
-        ctx_(memory_, &profiler_),
+        ctx_(memory_, input.memory_only ? nullptr : &profiler_),
         clock_(profiler_, rates_),
         world_time_(clock_, rates_.world),
         data_time_(clock_, rates_.data),
         tensor_time_(clock_, rates_.tensor) {
+    profiler_.LeaveOutSeconds();
     if (input.rates.has_value()) rates_ = *input.rates;
   }
 
@@ -155,6 +156,7 @@ absl::StatusOr<Rehearsal> Rehearse(const RehearsalInput& input) {
   RETURN_IF_ERROR(rank.SetUp());
   RETURN_IF_ERROR(rank.Step(0));
   const Rehearsal first = rank.Report();
+  if (input.memory_only) return first;
   RETURN_IF_ERROR(rank.Step(1));
   return SecondStep(first, rank.Report());
 }

@@ -27,6 +27,8 @@ struct RehearsalInput {
   int languages = 1;           // whose losses are summed up each step
   // Where given, the step's time is predicted.
   std::optional<StepRates> rates;
+  // One step, of which only the memory is reported: enough where scratch memory does not grow.
+  bool memory_only = false;
 };
 
 struct Rehearsal {

@@ -32,6 +32,8 @@ struct Mode {
   int micro_batches = 1;
   bool split_masters = false;
   bool adamw = false;
+  int zero_stage = 0;
+  bool sequence_parallel = false;
 };
 
 constexpr Mode kModes[] = {
@@ -40,11 +42,15 @@ constexpr Mode kModes[] = {
      .chunk_tokens = 64,
      .update_in_backward = true,
      .split_masters = true},
-    {.recompute = config::SELECTIVE, .micro_batches = 2, .adamw = true},
+    {.recompute = config::SELECTIVE, .micro_batches = 2, .adamw = true, .zero_stage = 2},
+    {.recompute = config::BLOCK,
+     .update_in_backward = true,
+     .zero_stage = 2,
+     .sequence_parallel = true},
 };
 
 // Six meshes.
-constexpr MeshShape kMeshes[] = {{1, 1}, {2, 1}, {3, 1}, {4, 1}, {5, 1}, {6, 1}};
+constexpr MeshShape kMeshes[] = {{1, 1}, {2, 1}, {1, 2}, {2, 2}, {4, 1}, {1, 4}};
 
 class RehearsalTest : public testing::Test {
  protected:
@@ -105,6 +111,8 @@ class RehearsalTest : public testing::Test {
     config.mutable_batch()->set_micro_batches(mode.micro_batches);
     config.mutable_mesh()->set_data(mesh.data);
     config.mutable_mesh()->set_tensor(mesh.tensor);
+    config.mutable_mesh()->set_zero_stage(mode.zero_stage);
+    config.mutable_mesh()->set_sequence_parallel(mode.sequence_parallel);
     ResolveDefaults(config);
     CHECK_OK(ValidateTrainConfig(config));
     return config;
@@ -144,9 +152,11 @@ class RehearsalTest : public testing::Test {
                                          .rates = std::nullopt});
         CHECK_OK(rehearsal.status());
         peak = std::max(peak, rehearsal->memory.total.peak_bytes);
-        EXPECT_EQ(rehearsal->world, count(0)) << "world";
-        EXPECT_EQ(rehearsal->data, count(1)) << "data axis";
-        EXPECT_EQ(rehearsal->tensor, count(2)) << "tensor axis";
+        if (step == 1) {  // the one that was counted
+          EXPECT_EQ(rehearsal->world, count(0)) << "world";
+          EXPECT_EQ(rehearsal->data, count(1)) << "data axis";
+          EXPECT_EQ(rehearsal->tensor, count(2)) << "tensor axis";
+        }
         // Workspace grows with the batches that were seen, the others are the model's alone.
         for (int kind = 0; kind < kNumMemoryKinds; ++kind) {
           if (kind == static_cast<int>(MemoryKind::kWorkspace)) continue;
