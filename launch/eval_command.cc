@@ -15,11 +15,13 @@
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/status_macros.h"
+#include "dist/collective_watchdog.h"
 #include "launch/agree.h"
 #include "launch/command.h"
 #include "launch/compute_device.h"
 #include "launch/config_flags.h"
 #include "launch/cpu_threads.h"
+#include "launch/device_group.h"
 #include "launch/evaluation.h"
 #include "launch/model_builder.h"
 #include "launch/same_start.h"
@@ -155,7 +157,7 @@ struct Prepared {
 };
 
 absl::StatusOr<Prepared> Prepare(Context& ctx, const Flags& flags, config::TrainConfig config,
-                                 const std::string& folder) {
+                                 const std::string& folder, const TensorAxis& tensor) {
   if (!folder.empty()) {
     config.mutable_model()->set_path(folder);
     if (flags.Has("model") && FindTokenizerFile(folder).ok())
@@ -166,7 +168,8 @@ absl::StatusOr<Prepared> Prepare(Context& ctx, const Flags& flags, config::Train
   ASSIGN_OR_RETURN(const T5Config t5, ResolveT5Config(config.model(), *prepared.tokenizer));
   ASSIGN_OR_RETURN(prepared.evaluation, Evaluation::Open(config, prepared.tokenizer));
   RETURN_IF_ERROR(prepared.evaluation->ReadBaseline(config));
-  ASSIGN_OR_RETURN(prepared.model, BuildModel(ctx, config.model(), t5, config.seed()));
+  ASSIGN_OR_RETURN(prepared.model,
+                   BuildModel(ctx, config.model(), t5, config.seed(), {.tensor = tensor}));
   prepared.model->params().PrepareCompute(ctx, /*for_training=*/false);
   return prepared;
 }
@@ -201,9 +204,18 @@ absl::Status Run(const CommandInput& input) {
   ASSIGN_OR_RETURN(const ComputeDevice device, OpenComputeDevice(config->device(), world));
   Context ctx(*device.memory);
   ASSIGN_OR_RETURN(const std::string folder, AgreeOnModelFolder(flags, *config, world));
-  absl::StatusOr<Prepared> prepared = Prepare(ctx, flags, *config, folder);
+  // A process alone holds all of the model.
+  const int tensor_ranks = world.size() > 1 ? config->mesh().tensor() : 1;
+  DeviceGroup group;  // activations travel along a tensor axis only
+  if (tensor_ranks > 1) {
+    ASSIGN_OR_RETURN(group, JoinDeviceGroup(config->mesh().gpu_collectives(), ctx.device(), world));
+  }
+  ASSIGN_OR_RETURN(const auto mesh,
+                   ProcessMesh::Create(group.Ranks(world), /*data=*/0, tensor_ranks));
+  absl::StatusOr<Prepared> prepared =
+      Prepare(ctx, flags, *config, folder, TensorAxis(mesh->tensor()));
   RETURN_IF_ERROR(AgreeOnStatus(world, prepared.status()));
-  ASSIGN_OR_RETURN(const auto mesh, ProcessMesh::Create(world, /*data=*/0, /*tensor=*/1));
+  world.watchdog().SetTimeout(config->mesh().collective_timeout_seconds());
   ASSIGN_OR_RETURN(const LanguageScores scores,
                    prepared->evaluation->Run(ctx, *prepared->model, *mesh, nullptr));
   absl::Status reported;

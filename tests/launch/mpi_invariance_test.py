@@ -44,6 +44,24 @@ def train(run, ranks, mesh, mpirun):
     return lines, dict(tensors(run.checkpoint(name, STEPS) / "model.safetensors"))
 
 
+def scores(run, ranks, sets, mpirun):
+    """What `frond eval` says of the reference's checkpoint."""
+    out = run.folder / f"eval{ranks}.json"
+    flags = [word for field in sets for word in ("--set", field)]
+    done = run.run("eval", "--config", run.folder / "ranks0.textproto", *flags, "--out", out, ranks=ranks, mpirun=mpirun)
+    if done.returncode != 0:
+        sys.exit(f"FAILED: eval on {ranks} ranks: exit code {done.returncode}:\n{done.stderr}")
+    return json.loads(out.read_text())
+
+
+def check_eval(run, mpirun):
+    alone, shared = scores(run, 0, [], mpirun), scores(run, 4, ["mesh.tensor=2"], mpirun)
+    assert abs(shared.pop("loss") / alone.pop("loss") - 1) <= LOSS_TOLERANCE
+    for name in ("examples", "languages", "exact_match", "chrf"):
+        assert abs(shared[name] - alone[name]) < 1e-9, f"eval: {name} {shared[name]}, not {alone[name]}"
+    print("eval: 2 data ranks x 2 tensor ranks give the scores of one")
+
+
 def main():
     frond, folder, mpirun = arguments()
     if not mpirun:
@@ -51,6 +69,7 @@ def main():
         return
     run = TinyRun(frond, folder)
     reference, reference_weights = train(run, 0, "", mpirun)
+    check_eval(run, mpirun)
     sharded = "zero_stage: 2"
     for ranks, mesh in ((1, ""), (2, ""), (4, ""), (2, "tensor: 2"), (2, sharded), (4, f"tensor: 2 {sharded}"),
                         (4, f"tensor: 2 sequence_parallel: true {sharded}"), (4, "tensor: 4 sequence_parallel: true")):
