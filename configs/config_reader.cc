@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "configs/field_override.h"
+#include "configs/mixture_sources.h"
 #include "configs/text_error.h"
 #include "core/base/check.h"
 #include "core/base/file.h"
@@ -58,7 +59,11 @@ absl::StatusOr<config::TrainConfig> ParseConfig(absl::string_view text, absl::st
 absl::StatusOr<config::TrainConfig> ReadConfig(const std::string& path,
                                                std::span<const std::string> sets) {
   ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
-  return ParseConfig(text, path, sets);
+  ASSIGN_OR_RETURN(config::TrainConfig config, ParseConfig(text, path, sets));
+  if (config.data().has_mixture()) {
+    RETURN_IF_ERROR(InlineImports(path, *config.mutable_data()->mutable_mixture()));
+  }
+  return config;
 }
 
 std::string ConfigToText(const config::TrainConfig& config) {

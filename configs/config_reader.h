@@ -12,9 +12,10 @@
 
 namespace frond {
 
-// Parses the file at `path` and applies `sets` in their order (field_override.h). The result holds
-// only what was written: ResolveDefaults and ValidateTrainConfig come next. Errors are one line,
-// `file:line:column: what`, and name the nearest right field or value.
+// Parses the file at `path`, applies `sets` in their order (field_override.h) and puts imported
+// files in their places (mixture_sources.h). The result holds only what was written:
+// ResolveDefaults and ValidateTrainConfig come next. Errors are one line, `file:line:column: what`,
+// and name the nearest right field or value.
 absl::StatusOr<config::TrainConfig> ReadConfig(const std::string& path,
                                                std::span<const std::string> sets);
 

@@ -1,5 +1,6 @@
 #include "configs/field_words.h"
 
+#include <set>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -23,14 +24,16 @@ std::vector<std::string> EnumNames(const FieldDescriptor& field) {
   return names;
 }
 
-// Dotted path of the first field of this name below `message`, which has no recursion; empty where
-// there is none.
-std::string PathToField(const Descriptor& message, const std::string& name) {
+// Dotted path of the first field of this name below `message`; empty where there is none. Messages
+// in `seen` were searched before: a tree of groups holds groups.
+std::string PathToField(const Descriptor& message, const std::string& name,
+                        std::set<const Descriptor*>& seen) {
   if (message.FindFieldByName(name) != nullptr) return name;
+  if (!seen.insert(&message).second) return "";
   for (int i = 0; i < message.field_count(); ++i) {
     const FieldDescriptor& field = *message.field(i);
     if (field.message_type() == nullptr) continue;
-    const std::string below = PathToField(*field.message_type(), name);
+    const std::string below = PathToField(*field.message_type(), name, seen);
     if (!below.empty()) return absl::StrCat(field.name(), ".", below);
   }
   return "";
@@ -75,7 +78,8 @@ std::string UnknownField(const Descriptor& message, absl::string_view name,
                          const Descriptor& root) {
   const std::string unknown =
       absl::StrCat("unknown field \"", OneLine(name), "\" in message ", message.name(), "; ");
-  std::string meant = PathToField(root, std::string(name));
+  std::set<const Descriptor*> seen;
+  std::string meant = PathToField(root, std::string(name), seen);
   if (meant == name) return absl::StrCat(unknown, "it belongs at the top level of the config");
   if (meant.empty()) {
     std::vector<std::string> names;

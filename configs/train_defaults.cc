@@ -1,10 +1,12 @@
 #include "configs/train_defaults.h"
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
+#include "configs/mixture_sources.h"
 #include "core/base/hash.h"
 #include "google/protobuf/descriptor.h"
 
@@ -41,6 +43,12 @@ void SetToDefault(const FieldDescriptor& field, Message& message) {
   }
 }
 
+// A tree and the rules in it are there where they are written, and only there.
+bool IsOfTree(const FieldDescriptor& field) {
+  return field.message_type() == config::Mixture::descriptor() ||
+         field.message_type() == config::Weighting::descriptor();
+}
+
 void WriteDefaults(Message& message) {
   const Reflection& reflection = *message.GetReflection();
   const google::protobuf::Descriptor& type = *message.GetDescriptor();
@@ -54,7 +62,7 @@ void WriteDefaults(Message& message) {
       }
     } else if (is_message) {
       const bool chosen = reflection.HasField(message, &field);
-      const bool create = field.containing_oneof() == nullptr;
+      const bool create = field.containing_oneof() == nullptr && !IsOfTree(field);
       if (chosen || create) WriteDefaults(*reflection.MutableMessage(&message, &field));
     } else if (field.has_default_value() && !reflection.HasField(message, &field)) {
       SetToDefault(field, message);
@@ -72,6 +80,14 @@ std::string NameFromPath(absl::string_view path) {
   return std::string(name);
 }
 
+// The tree as text, but for where its rows lie.
+std::string TextWithoutPaths(const config::Data& data) {
+  config::Data copy;
+  *copy.mutable_mixture() = data.mixture();
+  for (config::Source* source : SourcesOf(copy)) source->clear_path();
+  return copy.ShortDebugString();
+}
+
 }  // namespace
 
 void ResolveDefaults(config::TrainConfig& config) {
@@ -82,12 +98,13 @@ void ResolveDefaults(config::TrainConfig& config) {
   if (config.data().cache_dir().empty() && !config.work_dir().empty()) {
     config.mutable_data()->set_cache_dir(absl::StrCat(config.work_dir(), "/cache"));
   }
-  for (auto* sources :
-       {config.mutable_data()->mutable_source(), config.mutable_eval()->mutable_source()}) {
-    for (config::Source& source : *sources) {
-      if (source.name().empty() && source.path_size() > 0) {
-        source.set_name(NameFromPath(source.path(0)));
-      }
+  std::vector<config::Source*> sources = SourcesOf(*config.mutable_data());
+  for (config::Source& source : *config.mutable_eval()->mutable_source()) {
+    sources.push_back(&source);
+  }
+  for (config::Source* source : sources) {
+    if (source->name().empty() && source->path_size() > 0) {
+      source->set_name(NameFromPath(source->path(0)));
     }
   }
   WriteDefaults(config);
@@ -114,6 +131,7 @@ uint64_t DataOrderHash(const config::TrainConfig& config) {
       append_text(*field);
     }
   }
+  if (data.has_mixture()) absl::StrAppend(&text, "\nmixture ", TextWithoutPaths(data));
   return Hash64(text);
 }
 

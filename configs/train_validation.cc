@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "configs/field_words.h"
+#include "configs/mixture_sources.h"
 #include "core/base/status_macros.h"
 #include "google/protobuf/descriptor.h"
 
@@ -189,7 +190,15 @@ absl::Status CheckSources(absl::string_view list,
 
 absl::Status CheckData(const config::TrainConfig& config) {
   const config::Data& data = config.data();
-  if (data.source().empty()) return Missing("data.source", "name at least one source with a path");
+  if (data.has_mixture() && !data.source().empty()) {
+    return Wrong("data.source", absl::StrCat("a list of ", data.source_size()),
+                 "left out where data.mixture has the datasets");
+  }
+  if (data.has_mixture()) {
+    RETURN_IF_ERROR(ValidateMixture(data.mixture()));
+  } else if (data.source().empty()) {
+    return Missing("data.source", "name at least one source with a path");
+  }
   RETURN_IF_ERROR(CheckSources("data.source", data.source()));
   if (data.tokenizer().empty() && config.model().path().empty()) {
     return Missing("data.tokenizer", "without model.path it must name a SentencePiece model");

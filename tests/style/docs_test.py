@@ -84,7 +84,8 @@ def check_commands(text, commands, schema, say):
 
 def read_schema():
     """Message -> {field: type}; an enum is a dict of its values."""
-    text = re.sub(r"//[^\n]*", "", (ROOT / "configs/train.proto").read_text(encoding="utf-8"))
+    files = [ROOT / "configs" / name for name in ("train.proto", "mixture.proto")]
+    text = re.sub(r"//[^\n]*", "", "\n".join(file.read_text(encoding="utf-8") for file in files))
     schema = {}
     for name, body in re.findall(r"^message (\w+) \{(.*?)^\}", text, re.M | re.S):
         schema[name] = {field: kind for kind, field in
@@ -123,7 +124,8 @@ def check_fields(text, schema, say):
 def check_all_fields_described(schema, errors):
     guide = (ROOT / "docs/training.md").read_text(encoding="utf-8")
     data = (ROOT / "docs/data_format.md").read_text(encoding="utf-8")
-    words = set(re.findall(r"\w+", guide + data))
+    mixtures = (ROOT / "docs/mixtures.md").read_text(encoding="utf-8")
+    words = set(re.findall(r"\w+", guide + data + mixtures))
     for message, fields in schema.items():
         for field in sorted(set(fields) - words):
             errors.append(f"docs/training.md: {message}.{field} is not described")
