@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "configs/mixture_sources.h"
 #include "core/base/philox.h"
 #include "core/base/status_macros.h"
 #include "data/jsonl_reader.h"
@@ -67,9 +68,9 @@ absl::StatusOr<std::unique_ptr<Evaluation>> Evaluation::Open(
 }
 
 absl::Status Evaluation::ReadBaseline(const config::TrainConfig& config) {
-  for (const config::Source& source : config.data().source()) {
+  for (const config::Source* source : SourcesOf(config.data())) {
     RETURN_IF_ERROR(ForEachExample(
-        source, [&](Example&& example) { baseline_.Add(example.language, example.targets); }));
+        *source, [&](Example&& example) { baseline_.Add(example.language, example.targets); }));
   }
   return absl::OkStatus();
 }

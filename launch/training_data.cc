@@ -11,30 +11,6 @@
 
 namespace frond {
 
-JsonlOptions JsonlOptionsOf(const config::Source& source) {
-  const config::Fields& fields = source.fields();
-  return {.fields = {.inputs = fields.inputs(),
-                     .targets = fields.targets(),
-                     .language = fields.language(),
-                     .script = fields.script(),
-                     .dataset_name = fields.dataset_name(),
-                     .template_id = fields.template_id(),
-                     .task_type = fields.task_type()},
-          .default_language = source.language()};
-}
-
-absl::StatusOr<std::shared_ptr<const TokenCache>> OpenSource(const config::Source& source,
-                                                             const std::string& cache_dir,
-                                                             const Tokenizer& tokenizer,
-                                                             int threads) {
-  const TokenCacheOptions options = {.name = source.name(),
-                                     .paths = {source.path().begin(), source.path().end()},
-                                     .jsonl = JsonlOptionsOf(source),
-                                     .cache_dir = cache_dir,
-                                     .threads = threads};
-  return TokenCache::OpenOrBuild(options, tokenizer);
-}
-
 TrainingData::TrainingData(const config::TrainConfig& config)
     : rows_per_step_(config.batch().rows()),
       micro_batches_(config.batch().micro_batches()),
@@ -46,40 +22,38 @@ absl::StatusOr<std::unique_ptr<TrainingData>> TrainingData::Open(const config::T
                                                                  const Tokenizer& tokenizer,
                                                                  int threads) {
   std::unique_ptr<TrainingData> data(new TrainingData(config));
-  std::vector<SourceInfo> sources;
+  ASSIGN_OR_RETURN(data->built_, BuildMixture(config, tokenizer, threads));
   std::set<std::string> languages;
-  for (const config::Source& source : config.data().source()) {
-    ASSIGN_OR_RETURN(auto cache, OpenSource(source, config.data().cache_dir(), tokenizer, threads));
-    SourceInfo info = {
-        .name = source.name(), .weight = source.weight(), .content_hash = cache->content_hash()};
-    for (int32_t l = 0; l < static_cast<int32_t>(cache->languages().size()); ++l) {
-      info.languages.push_back({cache->languages()[l], cache->examples_of_language(l).size()});
-      languages.insert(cache->languages()[l]);
-      data->leaves_.push_back({static_cast<int32_t>(data->caches_.size()), l});
-    }
-    sources.push_back(std::move(info));
-    data->caches_.push_back(std::move(cache));
+  for (const auto& cache : data->built_.caches) {
+    languages.insert(cache->languages().begin(), cache->languages().end());
   }
-  ASSIGN_OR_RETURN(Mixture mixture, Mixture::Create(sources));
-  data->mixture_ = std::make_unique<Mixture>(std::move(mixture));
   data->languages_.assign(languages.begin(), languages.end());
-  for (const LeafInfo& leaf : data->mixture_->leaves()) {
+  for (const LeafInfo& leaf : data->mixture().leaves()) {
     const auto found =
         std::lower_bound(data->languages_.begin(), data->languages_.end(), leaf.language);
     data->language_of_leaf_.push_back(static_cast<int32_t>(found - data->languages_.begin()));
   }
   const RowOptions options = {.limits = data->limits_, .packing = config.data().packing()};
   data->rows_ = std::make_unique<RowStream>(
-      Stream(*data->mixture_, config.seed(), static_cast<uint64_t>(config.data().window())),
+      Stream(data->mixture(), config.seed(), static_cast<uint64_t>(config.data().window())),
       [raw = data.get()](const StreamExample& example) { return raw->LengthsOf(example); },
       options);
   return data;
 }
 
 TrainingData::Located TrainingData::Locate(const StreamExample& example) const {
-  const LeafPlace& leaf = leaves_[example.leaf];
-  const TokenCache& cache = *caches_[leaf.source];
-  return {&cache, cache.examples_of_language(leaf.language)[example.index_in_leaf]};
+  const LeafExamples& leaf = built_.leaves[example.leaf];
+  return {leaf.cache, leaf.examples[example.index_in_leaf]};
+}
+
+std::span<const int32_t> TrainingData::SourceOf(const StreamExample& example) const {
+  const Located at = Locate(example);
+  return at.cache->source(at.example);
+}
+
+std::span<const int32_t> TrainingData::TargetOf(const StreamExample& example) const {
+  const Located at = Locate(example);
+  return at.cache->target(at.example);
 }
 
 SideLengths TrainingData::LengthsOf(const StreamExample& example) const {

@@ -4,16 +4,16 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "configs/train.pb.h"
 #include "data/batch_builder.h"
-#include "data/token_cache.h"
 #include "data/tokenizer.h"
+#include "launch/mixture_builder.h"
 #include "launch/run_table.h"
-#include "mixtures/mixture.h"
 #include "mixtures/row_stream.h"
 
 namespace frond {
@@ -47,8 +47,13 @@ class TrainingData {
   // As RowStream::Seek.
   absl::Status Seek(const StreamPosition& position) { return rows_->Seek(position); }
 
-  const Mixture& mixture() const { return *mixture_; }
+  const Mixture& mixture() const { return *built_.mixture; }
+  // The resolved tree and where the leaves' examples lie.
+  const BuiltMixture& built() const { return built_; }
   const RowStream& rows() const { return *rows_; }
+  // Ids of an example of the stream, untruncated.
+  std::span<const int32_t> SourceOf(const StreamExample& example) const;
+  std::span<const int32_t> TargetOf(const StreamExample& example) const;
   // Adds the mixture's leaves and the packing of the first window to the table; epochs are those of
   // `steps`.
   void Describe(int64_t steps, RunTable& table) const;
@@ -71,24 +76,11 @@ class TrainingData {
   int micro_batches_;
   bool per_example_;
   SideLengths limits_;
-  std::vector<std::shared_ptr<const TokenCache>> caches_;  // one per source
-  struct LeafPlace {
-    int32_t source;
-    int32_t language;  // in the source's cache
-  };
-  std::vector<LeafPlace> leaves_;
+  BuiltMixture built_;
   std::vector<std::string> languages_;
   std::vector<int32_t> language_of_leaf_;
-  std::unique_ptr<Mixture> mixture_;
   std::unique_ptr<RowStream> rows_;
   BatchBuilder builder_;
 };
-
-// Where a config's sources are found and how their rows are read.
-absl::StatusOr<std::shared_ptr<const TokenCache>> OpenSource(const config::Source& source,
-                                                             const std::string& cache_dir,
-                                                             const Tokenizer& tokenizer,
-                                                             int threads);
-JsonlOptions JsonlOptionsOf(const config::Source& source);
 
 }  // namespace frond

@@ -1,0 +1,302 @@
+#include "launch/mixture_builder.h"
+
+#include <map>
+#include <utility>
+
+#include "absl/strings/string_view.h"
+#include "configs/mixture_sources.h"
+#include "core/base/status_macros.h"
+
+namespace frond {
+namespace {
+
+using Kind = WeightRule::Kind;
+using Unit = config::Weighting::Unit;
+
+SizeUnit UnitOf(Unit unit) {
+  switch (unit) {
+    case config::Weighting::TOKENS:
+      return SizeUnit::kTokens;
+    case config::Weighting::CHARACTERS:
+      return SizeUnit::kCharacters;
+    case config::Weighting::EXAMPLES:
+      break;
+  }
+  return SizeUnit::kExamples;
+}
+
+WeightRule RuleOf(const config::Weighting& weighting, Kind otherwise) {
+  WeightRule rule = {.kind = otherwise, .unit = UnitOf(weighting.unit())};
+  switch (weighting.rule_case()) {
+    case config::Weighting::kLiteral:
+      rule.kind = Kind::kLiteral;
+      rule.others = weighting.literal().others();
+      for (const config::NamedWeight& weight : weighting.literal().weight()) {
+        rule.weights.emplace_back(weight.name(), weight.weight());
+      }
+      break;
+    case config::Weighting::kProportional:
+      rule.kind = Kind::kProportional;
+      break;
+    case config::Weighting::kTemperature:
+      rule.kind = Kind::kTemperature;
+      rule.temperature = weighting.temperature().has_alpha()
+                             ? 1 / weighting.temperature().alpha()
+                             : weighting.temperature().temperature();
+      break;
+    case config::Weighting::kExamplesProportional: {
+      const config::ExamplesProportional& numbers = weighting.examples_proportional();
+      rule.kind = Kind::kExamplesProportional;
+      rule.examples_proportional = {.scale = numbers.scale(),
+                                    .maximum = numbers.maximum(),
+                                    .temperature = numbers.temperature()};
+      break;
+    }
+    case config::Weighting::kUnimax:
+      rule.kind = Kind::kUniMax;
+      rule.budget = weighting.unimax().budget();
+      rule.max_epochs = weighting.unimax().max_epochs();
+      break;
+    case config::Weighting::RULE_NOT_SET:
+      break;
+  }
+  return rule;
+}
+
+ShareLimit::Each EachOf(config::Limit::Each each) {
+  switch (each) {
+    case config::Limit::LANGUAGE:
+      return ShareLimit::Each::kLanguage;
+    case config::Limit::DATASET:
+      return ShareLimit::Each::kDataset;
+    case config::Limit::RESOURCE_CLASS:
+      return ShareLimit::Each::kResourceClass;
+    case config::Limit::DATASET_LANGUAGE:
+      return ShareLimit::Each::kDatasetLanguage;
+    case config::Limit::LEAF:
+      return ShareLimit::Each::kLeaf;
+    case config::Limit::ALL:
+      break;
+  }
+  return ShareLimit::Each::kAll;
+}
+
+ShareLimit LimitOf(const config::Limit& limit, const std::string& group) {
+  const auto optional = [](bool has, double value) {
+    return has ? std::optional<double>(value) : std::nullopt;
+  };
+  return {.group = limit.has_group() ? limit.group() : group,
+          .dataset = limit.dataset(),
+          .language = limit.language(),
+          .resource_class = limit.resource_class(),
+          .template_id = limit.template_id(),
+          .each = EachOf(limit.each()),
+          .min_share = optional(limit.has_min_share(), limit.min_share()),
+          .max_share = optional(limit.has_max_share(), limit.max_share()),
+          .min_examples = optional(limit.has_min_examples(), limit.min_examples()),
+          .max_examples = optional(limit.has_max_examples(), limit.max_examples()),
+          .max_epochs = optional(limit.has_max_epochs(), limit.max_epochs())};
+}
+
+// Whether any rule of a tree counts in `unit`.
+bool Counts(const config::Mixture& group, Unit unit) {
+  if (group.weighting().unit() == unit || group.across_languages().unit() == unit) return true;
+  for (const config::Dataset& dataset : group.dataset()) {
+    if (dataset.languages().unit() == unit || dataset.templates().unit() == unit) return true;
+  }
+  for (const config::Mixture& child : group.group()) {
+    if (Counts(child, unit)) return true;
+  }
+  return false;
+}
+
+// Characters of every token's text. A piece's space mark counts as a space; byte pieces, "<0xE4>",
+// count where they begin a character; control pieces are no text.
+std::vector<int32_t> CharactersOfTokens(const Tokenizer& tokenizer) {
+  std::vector<int32_t> characters(static_cast<size_t>(tokenizer.vocab_size()));
+  for (int32_t id = 0; id < tokenizer.vocab_size(); ++id) {
+    const std::string& piece = tokenizer.piece(id);
+    const bool is_byte = piece.size() == 6 && piece.compare(0, 3, "<0x") == 0 && piece[5] == '>';
+    int32_t count = 0;
+    if (is_byte) {
+      count = (std::stoi(piece.substr(3, 2), nullptr, 16) & 0xC0) != 0x80 ? 1 : 0;
+    } else if (id != tokenizer.pad_id() && id != tokenizer.eos_id()) {
+      for (const char c : piece) count += (c & 0xC0) != 0x80 ? 1 : 0;
+    }
+    characters[static_cast<size_t>(id)] = id == tokenizer.unk_id() ? 1 : count;
+  }
+  return characters;
+}
+
+class Builder {
+ public:
+  Builder(const config::TrainConfig& config, const Tokenizer& tokenizer, int threads)
+      : config_(config),
+        tokenizer_(tokenizer),
+        threads_(threads),
+        counts_tokens_(Counts(config.data().mixture(), config::Weighting::TOKENS)),
+        counts_characters_(Counts(config.data().mixture(), config::Weighting::CHARACTERS)) {
+    if (counts_characters_) characters_of_ = CharactersOfTokens(tokenizer);
+  }
+
+  absl::StatusOr<BuiltMixture> FromList() {
+    std::vector<SourceInfo> sources;
+    for (const config::Source& source : config_.data().source()) {
+      ASSIGN_OR_RETURN(const TokenCache* cache, Open(source));
+      SourceInfo info = {
+          .name = source.name(), .weight = source.weight(), .content_hash = cache->content_hash()};
+      for (int32_t l = 0; l < static_cast<int32_t>(cache->languages().size()); ++l) {
+        const std::span<const uint32_t> examples = cache->examples_of_language(l);
+        info.languages.push_back({cache->languages()[l], examples.size()});
+        built_.leaves.push_back({cache, examples});
+      }
+      sources.push_back(std::move(info));
+    }
+    ASSIGN_OR_RETURN(Mixture mixture, Mixture::Create(sources));
+    built_.mixture = std::make_unique<Mixture>(std::move(mixture));
+    return std::move(built_);
+  }
+
+  absl::StatusOr<BuiltMixture> FromTree() {
+    const config::Mixture& root = config_.data().mixture();
+    tree_.examples = root.examples();
+    ASSIGN_OR_RETURN(tree_.root, Group(root, /*is_root=*/true));
+    ASSIGN_OR_RETURN(ResolvedTree resolved, ResolveTree(tree_));
+    for (size_t i = 0; i < leaves_.size(); ++i) leaves_[i].probability = resolved.probabilities[i];
+    std::vector<uint64_t> contents;
+    for (const auto& cache : built_.caches) contents.push_back(cache->content_hash());
+    ASSIGN_OR_RETURN(Mixture mixture, Mixture::FromLeaves(std::move(leaves_), contents));
+    built_.mixture = std::make_unique<Mixture>(std::move(mixture));
+    built_.tree = std::move(resolved);
+    return std::move(built_);
+  }
+
+ private:
+  absl::StatusOr<const TokenCache*> Open(const config::Source& source) {
+    ASSIGN_OR_RETURN(auto cache,
+                     OpenSource(source, config_.data().cache_dir(), tokenizer_, threads_));
+    built_.caches.push_back(std::move(cache));
+    return built_.caches.back().get();
+  }
+
+  absl::StatusOr<MixtureNode> Group(const config::Mixture& group, bool is_root) {
+    MixtureNode node = {.name = group.name(), .level = TreeLevel::kGroup};
+    if (group.has_weight()) node.weight = group.weight();
+    node.rule = RuleOf(group.weighting(), Kind::kLiteral);
+    if (group.has_across_languages()) {
+      node.across_languages = RuleOf(group.across_languages(), Kind::kProportional);
+    }
+    for (const config::Mixture& child : group.group()) {
+      ASSIGN_OR_RETURN(MixtureNode below, Group(child, /*is_root=*/false));
+      node.children.push_back(std::move(below));
+    }
+    for (const config::Dataset& dataset : group.dataset()) {
+      ASSIGN_OR_RETURN(MixtureNode below, Dataset(dataset));
+      node.children.push_back(std::move(below));
+    }
+    for (const config::Limit& limit : group.limit()) {
+      tree_.limits.push_back(LimitOf(limit, is_root ? "" : group.name()));
+    }
+    return node;
+  }
+
+  absl::StatusOr<MixtureNode> Dataset(const config::Dataset& dataset) {
+    ASSIGN_OR_RETURN(const TokenCache* cache, Open(dataset.source()));
+    MixtureNode node = {.name = dataset.source().name(), .level = TreeLevel::kDataset};
+    node.weight = dataset.source().weight();
+    node.rule = RuleOf(dataset.languages(), Kind::kProportional);
+    for (int32_t l = 0; l < static_cast<int32_t>(cache->languages().size()); ++l) {
+      MixtureNode language = {.name = cache->languages()[l], .level = TreeLevel::kLanguage};
+      const std::span<const uint32_t> examples = cache->examples_of_language(l);
+      if (dataset.has_templates()) {
+        language.rule = RuleOf(dataset.templates(), Kind::kProportional);
+        SplitByTemplate({cache, examples}, node.name, language);
+      } else {
+        language.size = AddLeaf({cache, examples}, {node.name, language.name});
+      }
+      node.children.push_back(std::move(language));
+    }
+    return node;
+  }
+
+  void SplitByTemplate(const LeafExamples& whole, const std::string& source,
+                       MixtureNode& language) {
+    std::map<std::string, std::vector<uint32_t>> examples_of;
+    for (const uint32_t example : whole.examples) {
+      examples_of[whole.cache->template_id(example)].push_back(example);
+    }
+    for (auto& [template_id, examples] : examples_of) {
+      built_.split_by_template.push_back(
+          std::make_unique<const std::vector<uint32_t>>(std::move(examples)));
+      MixtureNode node = {.name = template_id, .level = TreeLevel::kTemplate};
+      LeafInfo info = {.source = source, .language = language.name};
+      info.template_id = template_id;
+      node.size = AddLeaf({whole.cache, *built_.split_by_template.back()}, std::move(info));
+      language.children.push_back(std::move(node));
+    }
+  }
+
+  TreeSize AddLeaf(const LeafExamples& leaf, LeafInfo info) {
+    info.num_examples = leaf.examples.size();
+    TreeSize size;
+    size.examples = static_cast<double>(leaf.examples.size());
+    for (const uint32_t example : leaf.examples) {
+      if (counts_tokens_) {
+        size.tokens += leaf.cache->source_length(example) + leaf.cache->target_length(example);
+      }
+      if (!counts_characters_) continue;
+      for (const std::span<const int32_t> ids :
+           {leaf.cache->source(example), leaf.cache->target(example)}) {
+        int64_t characters = 0;
+        for (const int32_t id : ids) characters += characters_of_[static_cast<size_t>(id)];
+        size.characters += static_cast<double>(characters);
+      }
+    }
+    built_.leaves.push_back(leaf);
+    leaves_.push_back(std::move(info));
+    return size;
+  }
+
+  const config::TrainConfig& config_;
+  const Tokenizer& tokenizer_;
+  const int threads_;
+  const bool counts_tokens_, counts_characters_;
+  std::vector<int32_t> characters_of_;
+  MixtureTree tree_;
+  std::vector<LeafInfo> leaves_;
+  BuiltMixture built_;
+};
+
+}  // namespace
+
+JsonlOptions JsonlOptionsOf(const config::Source& source) {
+  const config::Fields& fields = source.fields();
+  return {.fields = {.inputs = fields.inputs(),
+                     .targets = fields.targets(),
+                     .language = fields.language(),
+                     .script = fields.script(),
+                     .dataset_name = fields.dataset_name(),
+                     .template_id = fields.template_id(),
+                     .task_type = fields.task_type()},
+          .default_language = source.language()};
+}
+
+absl::StatusOr<std::shared_ptr<const TokenCache>> OpenSource(const config::Source& source,
+                                                             const std::string& cache_dir,
+                                                             const Tokenizer& tokenizer,
+                                                             int threads) {
+  const TokenCacheOptions options = {.name = source.name(),
+                                     .paths = {source.path().begin(), source.path().end()},
+                                     .jsonl = JsonlOptionsOf(source),
+                                     .cache_dir = cache_dir,
+                                     .threads = threads};
+  return TokenCache::OpenOrBuild(options, tokenizer);
+}
+
+absl::StatusOr<BuiltMixture> BuildMixture(const config::TrainConfig& config,
+                                          const Tokenizer& tokenizer, int threads) {
+  Builder builder(config, tokenizer, threads);
+  return config.data().has_mixture() ? builder.FromTree() : builder.FromList();
+}
+
+}  // namespace frond

@@ -1,0 +1,49 @@
+// From the sources or the tree of a config to a mixture with its examples: opens the tokenised
+// caches, splits them into leaves and resolves the leaves' probabilities.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "configs/train.pb.h"
+#include "data/token_cache.h"
+#include "data/tokenizer.h"
+#include "mixtures/mixture.h"
+#include "mixtures/mixture_tree.h"
+
+namespace frond {
+
+// Where the examples of a leaf lie.
+struct LeafExamples {
+  const TokenCache* cache = nullptr;
+  std::span<const uint32_t> examples;  // numbers in the cache, ascending
+};
+
+struct BuiltMixture {
+  std::unique_ptr<const Mixture> mixture;
+  std::optional<ResolvedTree> tree;  // none for a list of sources
+  std::vector<LeafExamples> leaves;  // in the order of the mixture's
+  // What `leaves` point into.
+  std::vector<std::shared_ptr<const TokenCache>> caches;
+  std::vector<std::unique_ptr<const std::vector<uint32_t>>> split_by_template;
+};
+
+// Opens (or builds) the caches of data.source or data.mixture. Every rank may call it at once: one
+// builds, the others wait. `threads` tokenise. Errors are those of the caches and of
+// Mixture::Create or ResolveTree.
+absl::StatusOr<BuiltMixture> BuildMixture(const config::TrainConfig& config,
+                                          const Tokenizer& tokenizer, int threads);
+
+// One dataset, and how its rows are read.
+absl::StatusOr<std::shared_ptr<const TokenCache>> OpenSource(const config::Source& source,
+                                                             const std::string& cache_dir,
+                                                             const Tokenizer& tokenizer,
+                                                             int threads);
+JsonlOptions JsonlOptionsOf(const config::Source& source);
+
+}  // namespace frond
