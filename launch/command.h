@@ -37,6 +37,7 @@ Command TokenizeCommand();
 Command VocabularyCommand();
 Command CorpusCommand();
 Command PlanCommand();
+Command MixCommand();
 Command PruneCommand();
 
 // 0 for OK; 2 for what the user can put right (flags, config, files, a full disk); 1 otherwise.

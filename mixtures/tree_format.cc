@@ -91,8 +91,8 @@ class TreeText {
   void Limits() {
     for (const ResolvedLimit& limit : tree_.limits) {
       if (!limit.binds) continue;
-      absl::StrAppend(&text_, "limit ", limit.what, ": ", Percent(limit.wanted), " became ",
-                      Percent(limit.probability), "\n");
+      absl::StrAppend(&text_, absl::StrFormat("limit %s: %.4g %% became %.4g %%\n", limit.what,
+                                              100 * limit.wanted, 100 * limit.probability));
     }
   }
 
