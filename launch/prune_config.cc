@@ -162,6 +162,35 @@ absl::StatusOr<ExactDuplicateOptions> Made(const config::ExactDuplicateRule& rul
                                .within_source = rule.within_source()};
 }
 
+absl::StatusOr<NearDuplicateOptions> Made(const config::NearDuplicateRule& rule) {
+  NearDuplicateOptions made{.side = SideFrom(rule.side()),
+                            .rows = rule.rows(),
+                            .evaluation = rule.evaluation(),
+                            .within_source = rule.within_source()};
+  ASSIGN_OR_RETURN(made.threshold, Within("near_duplicates.threshold", rule.threshold(), 0.01, 1));
+  ASSIGN_OR_RETURN(const double ngram, Within("near_duplicates.ngram", rule.ngram(), 1, 100));
+  ASSIGN_OR_RETURN(const double bands, Within("near_duplicates.bands", rule.bands(), 1, 1000));
+  ASSIGN_OR_RETURN(const double rows,
+                   Within("near_duplicates.rows_per_band", rule.rows_per_band(), 1, 100));
+  made.ngram = static_cast<int>(ngram);
+  made.bands = static_cast<int>(bands);
+  made.rows_per_band = static_cast<int>(rows);
+  return made;
+}
+
+absl::StatusOr<LanguageOptions> Made(const config::LanguageRule& rule) {
+  LanguageOptions made{.side = SideFrom(rule.side()), .min_characters = rule.min_characters()};
+  ASSIGN_OR_RETURN(made.margin, Within("language_id.margin", rule.margin(), 0, 100));
+  made.training_characters = rule.training_characters();
+  made.min_training_characters = rule.min_training_characters();
+  if (made.min_training_characters < 1 || made.min_training_characters > made.training_characters) {
+    return Wrong(absl::StrCat(
+        "language_id.min_training_characters is ", made.min_training_characters,
+        "; it must lie between 1 and training_characters (", made.training_characters, ")"));
+  }
+  return made;
+}
+
 absl::StatusOr<CapOptions> Made(const config::CapRule& rule) {
   if (rule.rows() < 1) {
     return Wrong(absl::StrCat("cap.rows is ", rule.rows(), "; it must be at least 1"));
@@ -199,6 +228,10 @@ absl::Status FillKind(const config::PruneRule& rule, RuleOptions* options) {
       return Fill(rule.pattern(), options);
     case config::PruneRule::kExactDuplicates:
       return Fill(rule.exact_duplicates(), options);
+    case config::PruneRule::kNearDuplicates:
+      return Fill(rule.near_duplicates(), options);
+    case config::PruneRule::kLanguageId:
+      return Fill(rule.language_id(), options);
     case config::PruneRule::kCap:
       return Fill(rule.cap(), options);
     case config::PruneRule::KIND_NOT_SET:

@@ -60,10 +60,10 @@ class CapRule : public Rule {
     return absl::OkStatus();
   }
 
-  std::optional<std::string> Decide(const RowPlace& place, Opinion&) override {
+  absl::StatusOr<std::string> Decide(const RowPlace& place, Opinion&) override {
     const bool keeps =
         studies() ? kept_.contains(place.ordinal) : ++counts_[GroupOf(place)] <= options_.rows;
-    if (keeps) return std::nullopt;
+    if (keeps) return std::string();
     return absl::StrCat("above the cap of ", options_.rows, " rows");
   }
 

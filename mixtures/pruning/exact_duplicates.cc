@@ -41,22 +41,23 @@ class ExactDuplicateRule : public Rule {
 
   bool reads_evaluation() const override { return options_.evaluation; }
 
-  void AddEvaluation(const RowPlace& place, Opinion& opinion) override {
+  absl::Status AddEvaluation(const RowPlace& place, Opinion& opinion) override {
     evaluation_.FindOrAdd(opinion.hash, PackPlace(place.source, place.row));
+    return absl::OkStatus();
   }
 
-  std::optional<std::string> Decide(const RowPlace& place, Opinion& opinion) override {
+  absl::StatusOr<std::string> Decide(const RowPlace& place, Opinion& opinion) override {
     const uint64_t here = PackPlace(place.source, place.row);
     if (options_.evaluation) {
       const uint64_t* first = evaluation_.Find(opinion.hash);
       if (first != nullptr) return Reason(*first);
     }
-    if (!options_.rows) return std::nullopt;
+    if (!options_.rows) return std::string();
     const uint64_t hash = options_.within_source
                               ? MixBits(opinion.hash ^ MixBits(static_cast<uint64_t>(place.source)))
                               : opinion.hash;
     const uint64_t first = rows_.FindOrAdd(hash, here);
-    if (first == here) return std::nullopt;
+    if (first == here) return std::string();
     return Reason(first);
   }
 

@@ -58,10 +58,10 @@ class Pruner {
   }
 
   absl::StatusOr<PruneReport> Run() {
-    RETURN_IF_ERROR(MakeRules());
     RETURN_IF_ERROR(CheckPlaces());
-    RETURN_IF_ERROR(ReadEvaluation());
     RETURN_IF_ERROR(OpenOutputs());
+    RETURN_IF_ERROR(MakeRules());
+    RETURN_IF_ERROR(ReadEvaluation());
     RETURN_IF_ERROR(RunPasses());
     return Commit();
   }
@@ -75,7 +75,7 @@ class Pruner {
   absl::Status RunPass(size_t first, size_t end, bool study);
   absl::Status Take(LookedRow& row);
   // The rule that drops the row, or -1; sets the row's reason.
-  int Judge(const RowPlace& place, LookedRow& row);
+  absl::StatusOr<int> Judge(const RowPlace& place, LookedRow& row);
   absl::Status CheckLimits() const;
   absl::Status CheckRowCounts() const;
   absl::StatusOr<PruneReport> Commit();
@@ -107,7 +107,7 @@ absl::Status Pruner::MakeRules() {
     return absl::InvalidArgumentError(absl::StrCat("there are ", options_.rules.size(),
                                                    " rules; at most ", kMaxPruneRules, " work"));
   }
-  RuleContext context{.seed = options_.seed};
+  RuleContext context{.seed = options_.seed, .scratch_dir = partial_};
   for (const PruneSource& source : options_.sources) context.source_names.push_back(source.name);
   for (const PruneSource& source : options_.evaluation) {
     context.evaluation_names.push_back(source.name);
@@ -158,7 +158,7 @@ absl::Status Pruner::ReadEvaluation() {
                          .source_name = record.name,
                          .example = &row.example};
     for (auto& [rule, opinion] : row.asked) {
-      readers[static_cast<size_t>(rule)].rule->AddEvaluation(place, opinion);
+      RETURN_IF_ERROR(readers[static_cast<size_t>(rule)].rule->AddEvaluation(place, opinion));
     }
     return absl::OkStatus();
   };
@@ -215,6 +215,7 @@ absl::Status Pruner::RunPass(size_t first, size_t end, bool study) {
   RETURN_IF_ERROR(ForEachRow({.sources = options_.sources,
                               .rules = std::span(limited_).subspan(first, end - first),
                               .first_rule = static_cast<int>(first),
+                              .studying = studying_,
                               .threads = options_.threads,
                               .skip = is_first_pass_ ? nullptr : &dropped_},
                              [this](LookedRow& row) { return Take(row); }));
@@ -228,15 +229,15 @@ absl::Status Pruner::RunPass(size_t first, size_t end, bool study) {
   return CheckLimits();
 }
 
-int Pruner::Judge(const RowPlace& place, LookedRow& row) {
+absl::StatusOr<int> Pruner::Judge(const RowPlace& place, LookedRow& row) {
   for (auto& [rule, opinion] : row.asked) {
     if (rule == studying_) {
       rules_[static_cast<size_t>(rule)]->Study(place, opinion);
       continue;
     }
-    std::optional<std::string> reason = rules_[static_cast<size_t>(rule)]->Decide(place, opinion);
-    if (!reason.has_value()) continue;
-    row.reason = *std::move(reason);
+    ASSIGN_OR_RETURN(std::string reason, rules_[static_cast<size_t>(rule)]->Decide(place, opinion));
+    if (reason.empty()) continue;
+    row.reason = std::move(reason);
     return rule;
   }
   return row.dropped_by;
@@ -259,7 +260,7 @@ absl::Status Pruner::Take(LookedRow& row) {
                        .ordinal = ordinal,
                        .source_name = name,
                        .example = &row.example};
-  const int dropped_by = Judge(place, row);
+  ASSIGN_OR_RETURN(const int dropped_by, Judge(place, row));
   const int last = dropped_by >= 0 ? dropped_by : static_cast<int>(end_rule_) - 1;
   for (int rule = static_cast<int>(first_rule_); rule <= last; ++rule) {
     const bool applied = (row.applied >> rule & 1) != 0;

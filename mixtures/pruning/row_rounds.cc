@@ -134,8 +134,11 @@ class Looker {
     const PruneSource& source = options_.sources[static_cast<size_t>(row->source)];
     RETURN_IF_ERROR(ParseExample(row->line, source.jsonl, &row->example));
     for (size_t i = 0; i < workers_.size(); ++i) {
-      if (options_.apply_limits && !options_.rules[i].Applies(row->example, source.name)) continue;
       const int rule = options_.first_rule + static_cast<int>(i);
+      const LimitedRule& limited = options_.rules[i];
+      const bool looks_at_all = !options_.apply_limits ||
+                                (rule == options_.studying && limited.rule->studies_other_rows());
+      if (!looks_at_all && !limited.Applies(row->example, source.name)) continue;
       row->applied |= uint64_t{1} << rule;
       ASSIGN_OR_RETURN(Opinion opinion, workers_[i]->Look(row->example, row->line));
       if (opinion.kind == Opinion::Kind::kAsk) row->asked.emplace_back(rule, std::move(opinion));

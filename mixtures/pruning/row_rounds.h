@@ -43,6 +43,7 @@ struct RoundsOptions {
   std::span<const LimitedRule> rules;  // of the pass
   int first_rule = 0;                  // rules[0] among all
   bool apply_limits = true;
+  int studying = -1;  // the rule that studies in this pass
   int threads = 1;
   // Rows that need no look, by ordinal; may be empty.
   const std::vector<bool>* skip = nullptr;

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "data/example.h"
+#include "mixtures/pruning/language_scorer.h"
 #include "mixtures/pruning/rule_options.h"
 
 namespace frond {
@@ -23,9 +23,11 @@ struct Opinion {
   std::string reason;  // of kDrop
   // Of kAsk: what Rule::Decide wants to know of the row.
   uint64_t hash = 0;
-  int64_t size = 0;
-  std::vector<uint32_t> words;
+  std::vector<uint32_t> keys;
   std::string text;
+  LanguageFeatures language;
+  double margin_fresh = 0;
+  double margin_learnt = 0;
 
   static Opinion Keep() { return {}; }
   static Opinion Drop(std::string reason) {
@@ -57,19 +59,21 @@ class Rule {
   // For one pass over the rows.
   virtual std::unique_ptr<RuleWorker> NewWorker() const = 0;
 
-  // A worker's kAsk is answered here, in the order of the rows: nothing keeps the row, a reason
-  // drops it. Rows that an earlier rule drops never come here.
-  virtual std::optional<std::string> Decide(const RowPlace&, Opinion&) { return std::nullopt; }
+  // A worker's kAsk is answered here, in the order of the rows, by the reason that drops the row;
+  // an empty one keeps it. Rows that an earlier rule drops never come here.
+  virtual absl::StatusOr<std::string> Decide(const RowPlace&, Opinion&) { return std::string(); }
 
   // True: before it decides, the rule wants to see every row that reaches it. All opinions of a
   // first pass then come to Study, and Decide follows in a second one.
   virtual bool studies() const { return false; }
+  // Also rows that pass the rule by.
+  virtual bool studies_other_rows() const { return false; }
   virtual void Study(const RowPlace&, Opinion&) {}
   virtual absl::Status FinishStudy() { return absl::OkStatus(); }
 
   // True: rows of the evaluation sets come to AddEvaluation before all others.
   virtual bool reads_evaluation() const { return false; }
-  virtual void AddEvaluation(const RowPlace&, Opinion&) {}
+  virtual absl::Status AddEvaluation(const RowPlace&, Opinion&) { return absl::OkStatus(); }
 
   // Hash tables and what else grows with the rows.
   virtual int64_t memory_bytes() const { return 0; }
@@ -84,6 +88,7 @@ struct RuleContext {
   uint64_t seed = 0;
   std::vector<std::string> source_names;
   std::vector<std::string> evaluation_names;
+  std::string scratch_dir = {};  // for temporary files
 };
 absl::StatusOr<std::unique_ptr<Rule>> MakeRule(const RuleOptions& options,
                                                const RuleContext& context);

@@ -1,7 +1,9 @@
 #include "absl/strings/str_cat.h"
 #include "mixtures/pruning/cap_rule.h"
 #include "mixtures/pruning/exact_duplicates.h"
+#include "mixtures/pruning/language_rule.h"
 #include "mixtures/pruning/length_rule.h"
+#include "mixtures/pruning/near_duplicates.h"
 #include "mixtures/pruning/pattern_rule.h"
 #include "mixtures/pruning/rule.h"
 #include "mixtures/pruning/script_rule.h"
@@ -25,6 +27,14 @@ struct Maker {
   Made operator()(const PatternOptions& how) const { return MakePatternRule(how); }
   Made operator()(const ExactDuplicateOptions& how) const {
     return MakeExactDuplicateRule(how, context);
+  }
+  Made operator()(const NearDuplicateOptions& how) const {
+    return MakeNearDuplicateRule(how, context);
+  }
+  Made operator()(const LanguageOptions& how) const {
+    return MakeLanguageRule(
+        how, MakeNgramScorer({.training_characters = how.training_characters,
+                              .min_training_characters = how.min_training_characters}));
   }
   Made operator()(const CapOptions& how) const { return MakeCapRule(how, context); }
 };

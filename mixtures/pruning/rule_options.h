@@ -82,6 +82,32 @@ struct ExactDuplicateOptions {
   bool within_source = false;  // only rows of one source are compared with each other
 };
 
+// Drops rows whose text, after NormalizeText, shares at least `threshold` of its character n-grams
+// (Jaccard similarity) with an earlier row that reached the rule and stayed, or with a row of the
+// evaluation sets. Candidates agree in all `rows_per_band` values of one of `bands` bands, which
+// texts of similarity s do with probability 1 - (1 - s^rows_per_band)^bands.
+struct NearDuplicateOptions {
+  Side side = Side::kBoth;
+  int ngram = 5;
+  double threshold = 0.8;
+  int bands = 21;
+  int rows_per_band = 6;
+  bool rows = true;
+  bool evaluation = true;
+  bool within_source = false;
+};
+
+// Drops rows whose text another language explains better than the declared one, by more than
+// `margin` nats an n-gram (language_scorer.h).
+struct LanguageOptions {
+  Side side = Side::kTargets;
+  double margin = 0.5;
+  int64_t min_characters = 20;           // shorter texts stay
+  int64_t training_characters = 500000;  // of each language, the first that reach the rule
+  // Languages with fewer neither lose rows nor claim others'.
+  int64_t min_training_characters = 2000;
+};
+
 // Keeps at most `rows` rows of every group.
 struct CapOptions {
   enum class Choice { kRandom, kLongest, kFirst };
@@ -100,7 +126,8 @@ struct RuleOptions {
   std::vector<std::string> languages;
   std::vector<std::string> datasets;
   std::variant<TemplateOptions, LengthOptions, TargetOptions, ScriptOptions, ShareOptions,
-               RepetitionOptions, PatternOptions, ExactDuplicateOptions, CapOptions>
+               RepetitionOptions, PatternOptions, ExactDuplicateOptions, NearDuplicateOptions,
+               LanguageOptions, CapOptions>
       how;
 };
 
