@@ -1,12 +1,8 @@
 #include "mixtures/languages.h"
 
-#include <algorithm>
-#include <cctype>
-#include <map>
 #include <vector>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/str_split.h"
 #include "core/base/nearest_name.h"
 
 namespace frond {
@@ -116,6 +112,15 @@ constexpr LanguageInfo kLanguages[] = {
     {"zul", "zu", "Zulu", "Latn", ResourceClass::kLow, ""},
 };
 
+// Whether `word` is one of the words of `text`, which single spaces separate.
+bool HasWord(absl::string_view text, absl::string_view word) {
+  for (size_t at = text.find(word); at != absl::string_view::npos; at = text.find(word, at + 1)) {
+    const size_t end = at + word.size();
+    if ((at == 0 || text[at - 1] == ' ') && (end == text.size() || text[end] == ' ')) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 absl::string_view ResourceClassName(ResourceClass resources) {
@@ -139,9 +144,9 @@ const LanguageInfo* FindLanguage(absl::string_view code) {
   if (wanted.empty()) return nullptr;
   for (const LanguageInfo& language : kLanguages) {
     if (wanted == language.iso3 || wanted == language.code) return &language;
-    for (const absl::string_view alias : absl::StrSplit(language.aliases, ' ')) {
-      if (wanted == alias) return &language;
-    }
+  }
+  for (const LanguageInfo& language : kLanguages) {
+    if (HasWord(language.aliases, wanted)) return &language;
   }
   return nullptr;
 }

@@ -3,11 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <functional>
 #include <map>
 #include <random>
+#include <span>
 
+#include "core/base/hash.h"
 #include "mixtures/languages.h"
 
 namespace frond {
@@ -289,6 +293,53 @@ TEST(MixtureTree, LimitsPerDatasetAndLanguage) {
   const std::vector<double>& p = resolved->probabilities;
   EXPECT_NEAR(p[0] + p[1], 0.5, 1e-10);
   for (const double share : p) EXPECT_LE(share, 0.3 + 1e-10);
+}
+
+// ---- Size and bits
+
+// 100 datasets of 100 languages under every kind of rule, with limits that cross.
+MixtureTree Large() {
+  MixtureTree tree;
+  tree.examples = 1e8;
+  tree.limits = {{.each = ShareLimit::Each::kLeaf, .max_epochs = 3},
+                 {.resource_class = "low", .min_share = 0.55},
+                 {.each = ShareLimit::Each::kLanguage, .max_share = 0.03}};
+  const std::span<const LanguageInfo> languages = LanguageTable();
+  for (int d = 0; d < 100; ++d) {
+    std::vector<MixtureNode> leaves;
+    for (int l = 0; l < 100; ++l) {
+      leaves.push_back(
+          Leaf(std::string(languages[l].iso3), 2 + (d * 7919 + l * l * 104729) % 40000));
+    }
+    WeightRule rule = {.kind = static_cast<Kind>(d % 5), .temperature = 1 / 0.3};
+    rule.examples_proportional = {.scale = 1, .maximum = 9000, .temperature = 2};
+    rule.budget = 1e6;
+    rule.max_epochs = 2;
+    tree.root.children.push_back(Dataset("d" + std::to_string(d), std::move(leaves), rule));
+  }
+  tree.root.rule = {.kind = Kind::kTemperature, .temperature = 2};
+  return tree;
+}
+
+TEST(MixtureTree, TenThousandLeavesCost) {
+  const MixtureTree tree = Large();
+  const auto start = std::chrono::steady_clock::now();
+  const auto resolved = ResolveTree(tree);
+  const std::chrono::duration<double, std::milli> spent = std::chrono::steady_clock::now() - start;
+  ASSERT_TRUE(resolved.ok()) << resolved.status();
+  EXPECT_EQ(resolved->probabilities.size(), 10'000u);
+  std::printf("10,000 leaves, three limits: resolved in %g ms\n", spent.count());
+}
+
+// The bits of shares decide the order of the data, which must be the same on every machine: with
+// whatever C library and processor.
+TEST(MixtureTree, SharesAreTheSameOnEveryMachine) {
+  const auto resolved = ResolveTree(Large());
+  ASSERT_TRUE(resolved.ok()) << resolved.status();
+  const std::vector<double>& p = resolved->probabilities;
+  const uint64_t hash =
+      Hash64(absl::string_view(reinterpret_cast<const char*>(p.data()), p.size() * sizeof(double)));
+  EXPECT_EQ(HashToHex(hash), "e01910361e3e7207");
 }
 
 // ---- What is refused
