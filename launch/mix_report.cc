@@ -142,6 +142,47 @@ void PlanRows(const TrainingData& data, const MixOptions& options, MixReport& re
                     static_cast<double>(report.rows_per_step);
 }
 
+double FillOf(const PackingReport& rows) {
+  const auto room = static_cast<double>(rows.rows) *
+                    (static_cast<double>(rows.row_limits.source) + rows.row_limits.target);
+  return static_cast<double>(rows.source_tokens + rows.target_tokens) / room;
+}
+
+// Packs the first window's examples under `limits`; `cut` counts those that lose tokens.
+PackingReport PackUnder(const std::vector<SideLengths>& whole, const SideLengths& limits,
+                        int64_t& cut) {
+  std::vector<SideLengths> kept;
+  cut = 0;
+  for (const SideLengths& lengths : whole) {
+    kept.push_back(TruncatedLengths(lengths, limits));
+    cut += kept.back().source < lengths.source || kept.back().target < lengths.target;
+  }
+  return PackWindow(kept, limits, /*seed=*/0).report;
+}
+
+void ProposeTargetLength(const TrainingData& data, MixReport& report) {
+  constexpr int kParts = 16;
+  const RowStream& rows = data.rows();
+  const SideLengths own = rows.options().limits;
+  std::vector<SideLengths> whole;
+  for (const StreamExample& example : rows.stream().Window(0)) {
+    whole.push_back(rows.lengths()(example));
+  }
+  int64_t own_cut = 0;
+  report.fill = report.proposed_fill = FillOf(PackUnder(whole, own, own_cut));
+  report.proposed_target_length = own.target;
+  const auto most_cut = own_cut + static_cast<int64_t>(whole.size() / 100);
+  for (int part = 1; part <= kParts; ++part) {
+    const int32_t target = own.source * static_cast<int64_t>(part) / kParts;
+    if (target < 1) continue;
+    int64_t cut = 0;
+    const double fill = FillOf(PackUnder(whole, {.source = own.source, .target = target}, cut));
+    if (cut > most_cut || fill <= report.proposed_fill) continue;
+    report.proposed_fill = fill;
+    report.proposed_target_length = target;
+  }
+}
+
 // ---- Text
 
 using Cells = std::vector<std::string>;
@@ -239,6 +280,7 @@ MixReport MakeMixReport(const TrainingData& data, const config::TrainConfig& con
                       .rows_per_step = config.batch().rows(),
                       .packing = config.data().packing()};
   PlanRows(data, options, report);
+  if (report.packing) ProposeTargetLength(data, report);
   const Mixture& mixture = data.mixture();
   for (size_t i = 0; i < mixture.leaves().size(); ++i) {
     report.leaves.push_back(LineOfLeaf(mixture.leaves()[i], data.built().leaves[i],
@@ -276,6 +318,13 @@ std::string FormatMixReport(const MixReport& report, size_t most) {
       report.packing ? "" : ", not packed,", Percent(report.rows.source_fill()),
       report.rows.row_limits.source, Percent(report.rows.target_fill()),
       report.rows.row_limits.target, report.sampled_windows);
+  if (report.proposed_target_length > 0 &&
+      report.proposed_target_length != report.rows.row_limits.target) {
+    absl::StrAppendFormat(
+        &text,
+        "  target_length %d would leave less room empty: %s of both sides filled, now %s\n\n",
+        report.proposed_target_length, Percent(report.proposed_fill), Percent(report.fill));
+  }
   // A tree is wide as well as deep: a third of the lines that a table has for every node.
   if (report.tree.has_value()) absl::StrAppend(&text, TreeText(report, most / 3 + 1), "\n");
   absl::StrAppend(&text, Table({"leaf", "language"}, report.leaves, most, [](const MixLine& line) {
@@ -310,6 +359,9 @@ std::string MixReportToJson(const MixReport& report) {
                      {"examples_per_row", report.examples_per_row},
                      {"source_length", report.rows.row_limits.source},
                      {"target_length", report.rows.row_limits.target},
+                     {"proposed_target_length", report.proposed_target_length},
+                     {"filled", report.fill},
+                     {"filled_as_proposed", report.proposed_fill},
                      {"source_filled", report.rows.source_fill()},
                      {"target_filled", report.rows.target_fill()}};
   json["total"] = ToJson(report.total);

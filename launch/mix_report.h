@@ -52,6 +52,11 @@ struct MixReport {
   double examples_per_row = 0;  // of the sampled windows, as is all of `rows`
   PackingReport rows = {};
   uint64_t sampled_windows = 0;
+  // With this target length, and the source length as it is, rows of the first window have the
+  // least room left; of lengths that cut at most 1 % more of the examples. 0: not packed.
+  int32_t proposed_target_length = 0;
+  double proposed_fill = 0;          // share of both sides' room that holds tokens
+  double fill = 0;                   // the same with the config's own lengths
   std::vector<MixLine> leaves = {};  // in the order of the mixture
   // By falling share.
   std::vector<MixLine> datasets = {}, languages = {}, classes = {};

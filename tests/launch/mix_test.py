@@ -85,6 +85,13 @@ def numbers(run, config):
         check("repeats", abs(leaf["repeats"] - max(0, leaf["seen"] - leaf["examples"])) < 1e-6)
     check("the tree is printed", "alpha" not in text and "temperature 3.33333 over examples" in text)
     check("limits are printed", 'limit max_share 0.05 of language "tr"' in text, text)
+    packing = report["packing"]
+    proposed = packing["proposed_target_length"]
+    check("a target length is proposed", proposed != 16 and f"target_length {proposed} would leave" in text, packing)
+    mix(run, config, "--set", f"data.target_length={proposed}", "--json", run.folder / "proposed.json")
+    taken = json.loads((run.folder / "proposed.json").read_text(encoding="utf-8"))["packing"]
+    check("the proposal holds", abs(taken["filled"] - packing["filled_as_proposed"]) < 1e-9 and
+          taken["filled"] > packing["filled"], (packing, taken))
     often = mix(run, config, "--most-epochs", "0", "--least-percent", "99")
     check("warnings", "seen more than 0 times" in often and "below 99% of the examples" in often, often)
     return report
