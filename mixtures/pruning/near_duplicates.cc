@@ -1,6 +1,7 @@
 #include "mixtures/pruning/near_duplicates.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -74,9 +75,9 @@ class BandTable {
 
 // A text that later ones are compared with.
 struct KeptText {
-  uint64_t offset;  // in the scratch file
+  uint64_t offset;  // in the scratch file, of its sketch, which the text follows
   uint64_t place;
-  uint32_t size;
+  uint32_t size;  // of the text
 };
 
 class SignatureWorker : public RuleWorker {
@@ -89,6 +90,7 @@ class SignatureWorker : public RuleWorker {
     opinion.text = NormalizeText(SideOf(example, options_.side, &joined_));
     const std::vector<uint32_t> signature =
         hasher_.Signature(ShingleHashes(opinion.text, options_.ngram));
+    for (const uint32_t value : signature) opinion.sketch.push_back(static_cast<char>(value));
     const size_t width = static_cast<size_t>(options_.rows_per_band);
     for (size_t at = 0; at < signature.size(); at += width) {
       const auto* bytes = reinterpret_cast<const char*>(&signature[at]);
@@ -126,12 +128,17 @@ class NearDuplicateRule : public Rule {
   absl::StatusOr<std::string> Decide(const RowPlace& place, Opinion& opinion) override {
     std::vector<uint32_t> shingles;  // of this text, made where there is something to compare
     for (const uint32_t text : Candidates(place, opinion)) {
+      const KeptText& kept = texts_[text];
+      const size_t sketch_size = opinion.sketch.size();
+      ASSIGN_OR_RETURN(const std::string record,
+                       scratch_->Read(kept.offset, sketch_size + kept.size));
+      const absl::string_view sketch = absl::string_view(record).substr(0, sketch_size);
+      if (IsFarFrom(opinion.sketch, sketch)) continue;
+      const absl::string_view other = absl::string_view(record).substr(sketch_size);
       if (shingles.empty()) {
         shingles = ShingleHashes(opinion.text, options_.ngram);
         SortDistinct(&shingles);
       }
-      const KeptText& kept = texts_[text];
-      ASSIGN_OR_RETURN(const std::string other, scratch_->Read(kept.offset, kept.size));
       std::vector<uint32_t> others = ShingleHashes(other, options_.ngram);
       SortDistinct(&others);
       const double similarity = Jaccard(shingles, others);
@@ -150,6 +157,16 @@ class NearDuplicateRule : public Rule {
   }
 
  private:
+  // Whether the similarity that sketches show is so far below the threshold that chance, five
+  // standard deviations of it, cannot be why.
+  bool IsFarFrom(absl::string_view a, absl::string_view b) const {
+    size_t agree = 0;
+    for (size_t i = 0; i < a.size(); ++i) agree += a[i] == b[i];
+    const double count = static_cast<double>(a.size());
+    const double deviation = std::sqrt(options_.threshold * (1 - options_.threshold) / count);
+    return static_cast<double>(agree) / count < options_.threshold - 5 * deviation;
+  }
+
   // Texts that share a band with this one, each once, in the order they are found.
   std::vector<uint32_t> Candidates(const RowPlace& place, const Opinion& opinion) const {
     std::vector<uint32_t> found, candidates;
@@ -172,7 +189,7 @@ class NearDuplicateRule : public Rule {
       return absl::ResourceExhaustedError(
           absl::StrCat("more than ", kMaxTexts, " rows to compare with; prune in parts"));
     }
-    ASSIGN_OR_RETURN(const uint64_t offset, scratch_->Append(opinion.text));
+    ASSIGN_OR_RETURN(const uint64_t offset, scratch_->Append(opinion.sketch + opinion.text));
     const uint32_t text = static_cast<uint32_t>(texts_.size());
     texts_.push_back({.offset = offset,
                       .place = PackPlace(place.source, place.row),

@@ -25,6 +25,7 @@ struct Opinion {
   uint64_t hash = 0;
   std::vector<uint32_t> keys;
   std::string text;
+  std::string sketch;  // near duplicates: a byte of each value of the signature
   LanguageFeatures language;
   double margin_fresh = 0;
   double margin_learnt = 0;

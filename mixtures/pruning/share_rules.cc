@@ -94,6 +94,12 @@ double UrlShare(absl::string_view text) {
   const int64_t ink = CountInk(text);
   int64_t url = 0;
   for (size_t at = 0; at < text.size();) {
+    // Nearly all bytes are none of an address's first letters.
+    const char first = absl::ascii_tolower(static_cast<unsigned char>(text[at]));
+    if (first != 'h' && first != 'w' && first != 'f') {
+      ++at;
+      continue;
+    }
     const absl::string_view rest = text.substr(at);
     const bool begins = std::any_of(std::begin(kUrlBeginnings), std::end(kUrlBeginnings),
                                     [rest](absl::string_view beginning) {

@@ -44,6 +44,22 @@ std::string JoinRuns(absl::string_view text) {
   return joined;
 }
 
+// The same, and in lower case.
+std::string JoinAsciiRuns(absl::string_view text) {
+  std::string joined;
+  joined.reserve(text.size());
+  for (const char c : text) {
+    const unsigned char byte = static_cast<unsigned char>(c);
+    if (!absl::ascii_isspace(byte)) {
+      joined.push_back(absl::ascii_tolower(byte));
+    } else if (!joined.empty() && joined.back() != ' ') {
+      joined.push_back(' ');
+    }
+  }
+  if (!joined.empty() && joined.back() == ' ') joined.pop_back();
+  return joined;
+}
+
 bool WritesNoSpaces(UChar32 c) {
   if (c < 0x0E00) return false;
   return u_getIntPropertyValue(c, UCHAR_LINE_BREAK) == U_LB_COMPLEX_CONTEXT ||
@@ -57,7 +73,7 @@ int64_t CountCharacters(absl::string_view text) {
 }
 
 std::string NormalizeText(absl::string_view text) {
-  if (IsAscii(text)) return JoinRuns(absl::AsciiStrToLower(text));
+  if (IsAscii(text)) return JoinAsciiRuns(text);
   UErrorCode error = U_ZERO_ERROR;
   const icu::Normalizer2* normalizer = icu::Normalizer2::getNFKCCasefoldInstance(error);
   CHECK(U_SUCCESS(error)) << u_errorName(error);
