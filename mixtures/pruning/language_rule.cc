@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 namespace frond {
@@ -26,7 +27,10 @@ class LanguageRule : public Rule {
   absl::Status FinishStudy() override {
     scorer_->Finish();
     is_learnt_ = true;
-    return absl::OkStatus();
+    if (scorer_->num_judges() >= 2) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "fewer than two languages have min_training_characters (", options_.min_training_characters,
+        ") of text, so there is nothing to compare; lower it or leave the rule out"));
   }
 
   absl::StatusOr<std::string> Decide(const RowPlace& place, Opinion& opinion) override {

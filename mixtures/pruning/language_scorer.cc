@@ -173,6 +173,8 @@ class NgramScorer : public LanguageScorer {
     return own;
   }
 
+  int64_t num_judges() const override { return static_cast<int64_t>(judges_.size()); }
+
   std::optional<Verdict> Judge(const LanguageFeatures& text,
                                const std::string& declared) const override {
     const Learner* own = JudgeOf(declared, text.script);

@@ -28,6 +28,8 @@ class LanguageScorer {
   virtual bool Learn(const std::string& language, const LanguageFeatures& text) = 0;
   // Ends learning: what follows is constant and may be called on any thread.
   virtual void Finish() = 0;
+  // How many languages, in how many scripts, it learnt well enough to judge.
+  virtual int64_t num_judges() const = 0;
 
   // How much better another language explains a text than the declared one, per character; below 0
   // where the declared one is best.

@@ -199,7 +199,10 @@ absl::Status Pruner::RunPasses() {
     const bool study = end < rules_.size();
     RETURN_IF_ERROR(RunPass(first, study ? end + 1 : end, study));
     if (!study) return absl::OkStatus();
-    RETURN_IF_ERROR(rules_[end]->FinishStudy());
+    if (const absl::Status status = rules_[end]->FinishStudy(); !status.ok()) {
+      return absl::Status(status.code(), absl::StrCat("rule '", options_.rules[end].name,
+                                                      "': ", std::string(status.message())));
+    }
     first = end;
     is_first_pass_ = false;
   }

@@ -60,6 +60,7 @@ def main():
                  rules="rule { near_duplicates { bands: 0 } }")
     prune.refuse("a language that no source has", ["'swa'", "did you mean 'sw'?"],
                  rules='rule { target {} language: "swa" }')
+    prune.refuse("one language only", ["rule 'language_id': fewer than two languages"], rules="rule { language_id {} }")
     bad = [json.dumps(ROWS[0]), "", '{"inputs": "x", "targets": 3, "language": ["sw"]}']
     prune.refuse("a bad row", ["rows.jsonl:3:", "language"], rules=rule, rows=bad)
     prune.refuse("threads below 0", ["threads"], rules=rule + " threads: -1")
