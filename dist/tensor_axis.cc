@@ -1,9 +1,11 @@
 #include "dist/tensor_axis.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/check.h"
 #include "core/ops/elementwise.h"
+#include "core/ops/scatter_rows.h"
 #include "dist/sum_numbers.h"
 
 namespace frond {
@@ -78,6 +80,24 @@ void TensorAxis::AddOverRows(Context& ctx, View target,
 void TensorAxis::Gather(Context& ctx, ConstView part, View parts) const {
   if (size() == 1) return Cast(ctx, part, parts);
   ranks_->AllGather(ctx, part, parts).Wait();
+}
+
+Tensor TensorAxis::WholeColumns(Context& ctx, Tensor part) const {
+  if (size() == 1) return part;
+  const int64_t rows = part.shape().dim(0), cols = part.shape().dim(1), ranks = size();
+  const Shape by_part = {rows * ranks, cols};
+  Tensor parts(ctx, by_part, part.dtype()), whole(ctx, {rows, ranks * cols}, part.dtype());
+  Gather(ctx, part, parts);
+  std::vector<int64_t> places;  // of rank r's part of row i, among all parts of all rows
+  for (int64_t r = 0; r < ranks; ++r) {
+    for (int64_t i = 0; i < rows; ++i) places.push_back(i * ranks + r);
+  }
+  ScatterRows(ctx, parts, places, Reshape(whole.view(), by_part));
+  return whole;
+}
+
+void TensorAxis::CountOnce(std::span<double> numbers) const {
+  if (place().rank > 0) std::fill(numbers.begin(), numbers.end(), 0.0);
 }
 
 void TensorAxis::SumNumbers(std::span<double> numbers) const {

@@ -68,8 +68,15 @@ class TensorAxis {
   // works on this rank's own rows: the gradient of a parameter that every rank holds. Collective.
   void AddOverRows(Context& ctx, View target, const std::function<void(View)>& add) const;
 
+  // All columns [R, n C] from each rank's part of them [R, C]. Collective.
+  Tensor WholeColumns(Context& ctx, Tensor part) const;
+
   // parts [n R, ...]: rank r's `part` [R, ...] at rows [r R, (r + 1) R). Collective.
   void Gather(Context& ctx, ConstView part, View parts) const;
+
+  // Numbers that every rank of the axis has, made zero on all but the first: ready for a sum over
+  // all ranks of a mesh.
+  void CountOnce(std::span<double> numbers) const;
 
   // Of host-side facts. Collective.
   void SumNumbers(std::span<double> numbers) const;

@@ -13,6 +13,7 @@
 #include "core/base/status_macros.h"
 #include "data/jsonl_reader.h"
 #include "dist/sum_numbers.h"
+#include "dist/tensor_axis.h"
 #include "eval/greedy_decode.h"
 #include "launch/agree.h"
 #include "launch/training_data.h"
@@ -166,7 +167,7 @@ absl::StatusOr<LanguageScores> Evaluation::Run(Context& ctx, T5Model& model, Pro
   RETURN_IF_ERROR(AgreeOnStatus(mesh.world(), status));
   std::vector<double> sums = scores.Sums();
   sums.push_back(cancelled ? 1 : 0);
-  if (mesh.tensor().rank() != 0) std::fill(sums.begin(), sums.end(), 0.0);
+  TensorAxis(mesh.tensor()).CountOnce(sums);
   SumNumbers(mesh.world(), sums);
   if (sums.back() > 0) return absl::CancelledError("a stop was asked for during evaluation");
   sums.pop_back();

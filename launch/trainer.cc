@@ -66,7 +66,7 @@ std::vector<double> Trainer::RunPasses(const StepPlan& plan) {
     }
   }
   // The ranks of a tensor axis have equal losses: one of them counts.
-  if (tensor_.place().rank != 0) std::fill(sums.begin(), sums.end(), 0.0);
+  tensor_.CountOnce(sums);
   if (stop_ != nullptr && stop_->Requested()) sums[kStop] = 1;
   sums[kSave] = saver_->Flag();
   return sums;

@@ -9,7 +9,6 @@
 #include "core/ops/dropout.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/embedding.h"
-#include "core/ops/scatter_rows.h"
 #include "core/tensor/transfer.h"
 
 namespace frond {
@@ -161,20 +160,9 @@ Tensor T5Model::EmbedTokens(Context& ctx, std::span<const int32_t> ids,
 }
 
 Tensor T5Model::WholeLogits(Context& ctx, ConstView hidden) const {
-  const int64_t rows = hidden.dim(0), ranks = options_.tensor.size();
-  Tensor part(ctx, {rows, head_->shape.dim(0)}, dims_.statistics());
+  Tensor part(ctx, {hidden.dim(0), head_->shape.dim(0)}, dims_.statistics());
   HeadLogits(ctx, hidden, head(), head_scale(), part);
-  if (ranks == 1) return part;
-  Tensor logits(ctx, {rows, config_.vocab_size}, dims_.statistics());
-  const Shape by_part = {rows * ranks, part.shape().dim(1)};
-  Tensor parts(ctx, by_part, part.dtype());
-  options_.tensor.Gather(ctx, part, parts);
-  std::vector<int64_t> places;  // of rank r's part of row i, among all parts of all rows
-  for (int64_t r = 0; r < ranks; ++r) {
-    for (int64_t i = 0; i < rows; ++i) places.push_back(i * ranks + r);
-  }
-  ScatterRows(ctx, parts, places, Reshape(logits.view(), by_part));
-  return logits;
+  return options_.tensor.WholeColumns(ctx, std::move(part));
 }
 
 Tensor T5Model::EmbedInput(Context& ctx, std::span<const int32_t> ids, const TokenLayout& layout,

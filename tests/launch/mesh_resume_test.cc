@@ -1,5 +1,6 @@
 // A checkpoint knows nothing of the mesh that wrote it: a run stopped on any mesh goes on on any
 // other with the same examples, and to rounding with the same losses and weights.
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -118,9 +119,12 @@ class MeshResumeTest : public TrainerRuns {
     const Outcome whole = OutcomeOf(reference);
     ASSERT_EQ(whole.losses.size(), static_cast<size_t>(kEnd));
     for (const Mesh& from : meshes) {
+      const config::TrainConfig stopped = ResumableConfig();
+      RunTo(kStop, stopped, from);
       for (const Mesh& to : meshes) {
         const config::TrainConfig config = ResumableConfig();
-        RunTo(kStop, config, from);
+        std::filesystem::copy(stopped.work_dir(), config.work_dir(),
+                              std::filesystem::copy_options::recursive);
         RunTo(kEnd, config, to);
         ExpectSame(OutcomeOf(config), whole, from.ToString() + " to " + to.ToString());
       }
