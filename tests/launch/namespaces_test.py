@@ -18,7 +18,8 @@ from tiny_run import TinyRun, arguments
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "launch" / "mpirun.sh"
 HOSTS = 3
 VICTIM = 2  # rank 2's host; mpirun and rank 0 are on the first one
-TIMEOUT = 3  # seconds of a collective
+TIMEOUT = 6  # seconds of a collective
+PATIENT_TIMEOUT = 60  # where nothing is to end the run, on a machine that may be busy
 # From the fault to mpirun's end: the time-out, frond's and mpirun's patience, a busy machine.
 END_WITHIN = 45
 FAULT_AFTER = "step_00000014"  # of 40 steps, with checkpoints at 7, 14, 21, ...
@@ -47,20 +48,20 @@ class Cluster:
         }
         return self.run.environment() | {f"OMPI_MCA_{name}": value for name, value in settings.items()}
 
-    def start(self, config, restarts):
+    def start(self, config, restarts, timeout):
         command = [SCRIPT, "--hosts", self.hostfile, "--ranks", HOSTS, "--max-restarts", restarts, "--",
                    self.run.frond, "train", "--config", config, "--set",
-                   f"mesh.collective_timeout_seconds={TIMEOUT}"]
+                   f"mesh.collective_timeout_seconds={timeout}"]
         return subprocess.Popen(self.hosts.command(0, *command), env=self.environment(), text=True,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
     def train(self, config):
         """A run to its end; returns the exit code, None past the time-out, and stderr."""
-        return self.train_with_fault(config, None, 120)
+        return self.train_with_fault(config, None, 120, timeout=PATIENT_TIMEOUT)
 
-    def train_with_fault(self, config, fault, seconds, restarts=0):
+    def train_with_fault(self, config, fault, seconds, restarts=0, timeout=TIMEOUT):
         """Calls `fault`, if any, once a checkpoint in mid-run is saved; `seconds` count from then on."""
-        process = self.start(config, restarts)
+        process = self.start(config, restarts, timeout)
         lines, reached = [], threading.Event()
 
         def read():
