@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,19 @@ absl::StatusOr<std::vector<double>> GradientParts::SumsOfSquares(
     RETURN_IF_ERROR(CheckFinite(ctx, *params[i], parts[i], sums[i]));
   }
   return sums;
+}
+
+absl::StatusOr<double> GradientParts::Norm(
+    Context& ctx, const ParamStore& store,
+    const std::function<ConstView(const Param&)>& part_of) const {
+  std::vector<const Param*> params;
+  std::vector<ConstView> parts;
+  for (const auto& param : store.params()) {
+    params.push_back(param.get());
+    parts.push_back(part_of(*param));
+  }
+  ASSIGN_OR_RETURN(const std::vector<double> sums, SumsOfSquares(ctx, params, parts));
+  return std::sqrt(std::accumulate(sums.begin(), sums.end(), 0.0));
 }
 
 absl::Status GradientParts::CheckFinite(Context& ctx, const Param& param, ConstView part,

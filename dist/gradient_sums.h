@@ -2,6 +2,7 @@
 // finite, and measure it.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -31,6 +32,11 @@ class GradientParts {
   absl::StatusOr<std::vector<double>> SumsOfSquares(Context& ctx,
                                                     std::span<const Param* const> params,
                                                     std::span<const ConstView> parts) const;
+
+  // The L2 norm of the gradients of all parameters of `store` together; `part_of` gives this rank's
+  // part of each. Errors are those of SumsOfSquares. Collective.
+  absl::StatusOr<double> Norm(Context& ctx, const ParamStore& store,
+                              const std::function<ConstView(const Param&)>& part_of) const;
 
  private:
   absl::Status CheckFinite(Context& ctx, const Param& param, ConstView part, double sum) const;

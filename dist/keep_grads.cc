@@ -1,21 +1,13 @@
 #include "dist/keep_grads.h"
 
-#include <cmath>
-#include <numeric>
 #include <vector>
 
 #include "core/base/check.h"
-#include "core/base/status_macros.h"
 #include "core/ops/elementwise.h"
 #include "dist/gradient_sums.h"
+#include "dist/row_shares.h"
 
 namespace frond {
-namespace {
-
-// Gradients begin on cache lines.
-constexpr int64_t kAlignElements = 16;
-
-}  // namespace
 
 KeepGrads::KeepGrads(Context& ctx, const ParamStore& store, int64_t bucket_elements)
     : store_(&store) {
@@ -26,7 +18,7 @@ KeepGrads::KeepGrads(Context& ctx, const ParamStore& store, int64_t bucket_eleme
       buckets_.push_back({.begin = total});
     }
     const int64_t n = param->shape.num_elements();
-    total += (n + kAlignElements - 1) / kAlignElements * kAlignElements;
+    total += AlignedElements(n);
     bucket_of_.push_back(buckets_.size() - 1);
     buckets_.back().end = total;
     ++buckets_.back().num_params;
@@ -93,15 +85,8 @@ absl::StatusOr<double> KeepGrads::Finish(Context& ctx, Communicator& data,
   } else {
     SumOverRanks(ctx, data, buffer_);
   }
-  std::vector<ConstView> grads;
-  std::vector<const Param*> params;
-  for (const auto& param : store_->params()) {
-    grads.push_back(Grad(*param));
-    params.push_back(param.get());
-  }
-  ASSIGN_OR_RETURN(const std::vector<double> sums,
-                   GradientParts(tensor).SumsOfSquares(ctx, params, grads));
-  return std::sqrt(std::accumulate(sums.begin(), sums.end(), 0.0));
+  return GradientParts(tensor).Norm(ctx, *store_,
+                                    [this](const Param& param) { return Grad(param); });
 }
 
 }  // namespace frond

@@ -1,10 +1,6 @@
 #include "dist/sharded_grads.h"
 
-#include <cmath>
-#include <numeric>
-
 #include "core/base/check.h"
-#include "core/base/status_macros.h"
 #include "core/ops/elementwise.h"
 #include "dist/row_shares.h"
 
@@ -41,14 +37,7 @@ View ShardedGrads::GradView(const Param& param) const {
 }
 
 absl::StatusOr<double> ShardedGrads::Finish(Context& ctx) {
-  std::vector<ConstView> grads;
-  std::vector<const Param*> params;
-  for (const auto& param : store_->params()) {
-    grads.push_back(Grad(*param));
-    params.push_back(param.get());
-  }
-  ASSIGN_OR_RETURN(const std::vector<double> sums, parts_.SumsOfSquares(ctx, params, grads));
-  return std::sqrt(std::accumulate(sums.begin(), sums.end(), 0.0));
+  return parts_.Norm(ctx, *store_, [this](const Param& param) { return Grad(param); });
 }
 
 }  // namespace frond
