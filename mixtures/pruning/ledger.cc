@@ -35,10 +35,12 @@ void AppendList(absl::string_view name, const std::vector<Json>& items, bool las
 
 std::string BaseName(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-Json SourceJson(const SourceRecord& source) {
+// `pruned`: not an evaluation set.
+Json SourceJson(const SourceRecord& source, bool pruned) {
   Json json = {{"name", source.name}, {"rows", source.rows}};
+  if (source.gone_before > 0) json["dropped_before"] = source.gone_before;
+  if (pruned) json["kept"] = source.kept;
   if (!source.output.empty()) {
-    json["kept"] = source.kept;
     json["output"] = source.output;
     json["output_hash"] = HashToHex(source.output_hash);
   }
@@ -111,6 +113,16 @@ int64_t Ledger::dropped(int rule) const {
   return sum;
 }
 
+Ledger::RuleCount Ledger::CountOf(int rule, int source) const {
+  RuleCount count;
+  for (const Leaf& leaf : leaves_) {
+    if (leaf.source != source) continue;
+    count.seen += leaf.counts[static_cast<size_t>(rule)].seen;
+    count.dropped += leaf.counts[static_cast<size_t>(rule)].dropped;
+  }
+  return count;
+}
+
 std::vector<const Ledger::Leaf*> Ledger::SortedLeaves() const {
   std::vector<const Leaf*> sorted;
   for (const Leaf& leaf : leaves_) sorted.push_back(&leaf);
@@ -126,8 +138,8 @@ std::string Ledger::Body(const Facts& facts, bool list_hashes) const {
   for (const RuleOptions& rule : rules_) {
     rules.push_back({{"name", rule.name}, {"kind", rule.kind}, {"settings", rule.settings}});
   }
-  for (const SourceRecord& source : facts.sources) sources.push_back(SourceJson(source));
-  for (const SourceRecord& source : facts.evaluation) evaluation.push_back(SourceJson(source));
+  for (const SourceRecord& source : facts.sources) sources.push_back(SourceJson(source, true));
+  for (const SourceRecord& set : facts.evaluation) evaluation.push_back(SourceJson(set, false));
   const std::vector<const Leaf*> sorted = SortedLeaves();
   const auto named = [](const Leaf& leaf) {
     return Json{{"source", leaf.source_name},

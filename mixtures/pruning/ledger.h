@@ -24,10 +24,11 @@ struct SourceRecord {
   void AddRow(const std::string& path, absl::string_view line);
 
   std::string name;
-  std::string output;  // file name; empty for evaluation sets
+  std::string output;  // file name; empty: no file is written
   uint64_t output_hash = 0;
   int64_t rows = 0;
   int64_t kept = 0;
+  int64_t gone_before = 0;  // rows that the rules did not see, as others had dropped them
   std::vector<File> files;
 };
 
@@ -50,6 +51,11 @@ class Ledger {
   std::vector<std::string> Languages() const;
   std::vector<std::string> Datasets() const;
   int64_t dropped(int rule) const;
+  struct RuleCount {
+    int64_t seen = 0;
+    int64_t dropped = 0;
+  };
+  RuleCount CountOf(int rule, int source) const;
 
   struct Facts {
     uint64_t seed = 0;

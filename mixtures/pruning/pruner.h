@@ -11,8 +11,6 @@
 
 namespace frond {
 
-constexpr size_t kMaxPruneRules = 64;
-
 struct PruneOptions {
   std::vector<PruneSource> sources;
   // Rows that duplicate those of these sets can be dropped.
