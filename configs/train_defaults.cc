@@ -46,7 +46,8 @@ void SetToDefault(const FieldDescriptor& field, Message& message) {
 // A tree and the rules in it are there where they are written, and only there.
 bool IsOfTree(const FieldDescriptor& field) {
   return field.message_type() == config::Mixture::descriptor() ||
-         field.message_type() == config::Weighting::descriptor();
+         field.message_type() == config::Weighting::descriptor() ||
+         field.message_type() == config::Prune::descriptor();
 }
 
 void WriteDefaults(Message& message) {

@@ -44,7 +44,7 @@ Command PruneCommand() {
           .summary = "drops rows of instruction data by rules, with a ledger of every decision",
           .flags = {{.name = "config",
                      .value_hint = "FILE",
-                     .help = "sources and rules (configs/prune.proto)",
+                     .help = "sources and rules (configs/prune_config.proto)",
                      .required = true},
                     {.name = "out",
                      .value_hint = "DIR",

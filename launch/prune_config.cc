@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "configs/config_reader.h"
-#include "configs/prune.pb.h"
+#include "configs/prune_config.pb.h"
 #include "core/base/file.h"
 #include "core/base/status_macros.h"
 #include "google/protobuf/text_format.h"

@@ -1,4 +1,5 @@
-// From the configuration of `frond prune` (configs/prune.proto) to what mixtures/pruning is asked.
+// From the configuration of `frond prune` (configs/prune_config.proto) to what mixtures/pruning is
+// asked.
 #pragma once
 
 #include <string>
