@@ -5,7 +5,7 @@ set -euo pipefail
 
 packages=(g++ cmake ninja-build ccache pkg-config git
   libabsl-dev libprotobuf-dev protobuf-compiler libdnnl-dev
-  libsentencepiece-dev sentencepiece libicu-dev nlohmann-json3-dev
+  libsentencepiece-dev sentencepiece libicu-dev nlohmann-json3-dev libyaml-cpp-dev
   zlib1g-dev libzstd-dev libxxhash-dev jq libopenmpi-dev openmpi-bin)
 if [[ "${1:-}" == "--tests" ]]; then
   packages+=(libgtest-dev libgmock-dev libboost-context-dev python3 clang-format-14

@@ -35,6 +35,7 @@ WRAPPED = {
     "zlib.h": ["data"],
     "zstd.h": ["data"],
     "xxhash.h": ["core/base"],
+    "yaml-cpp": ["data/templates"],
 }
 
 

@@ -1,0 +1,434 @@
+#include "data/templates/filters.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "core/base/status_macros.h"
+#include "data/templates/predicates.h"
+#include "data/templates/python_text.h"
+
+namespace frond::templates {
+namespace {
+
+using Result = absl::StatusOr<Value>;
+
+absl::Status Bad(std::string message) { return absl::InvalidArgumentError(std::move(message)); }
+Value Of(Json json) { return Value(std::move(json)); }
+
+// What `attribute` names below a value: keys and indices with dots between them.
+Result Attribute(const Value& value, absl::string_view path) {
+  Value at = value;
+  for (const absl::string_view key : absl::StrSplit(path, '.')) {
+    int64_t index = 0;
+    const bool is_index = absl::SimpleAtoi(key, &index);
+    ASSIGN_OR_RETURN(at, Item(at, is_index ? Json(index) : Json(std::string(key))));
+    if (at.is_missing()) return absl::NotFoundError(absl::StrCat("there is no ", at.what()));
+  }
+  return at;
+}
+
+// What a value prints as; nothing prints as no text.
+std::string TextOf(const Value& value) { return value.is_nothing() ? "" : Str(value.json()); }
+
+// The elements of `input`, or what `attribute` names below each.
+absl::StatusOr<std::vector<Value>> ElementsOf(const Value& input, const Arguments& arguments,
+                                              size_t place) {
+  ASSIGN_OR_RETURN(std::vector<Value> elements, Elements(input));
+  const Json* attribute = arguments.Find(place, "attribute");
+  if (attribute == nullptr) return elements;
+  for (Value& element : elements) {
+    ASSIGN_OR_RETURN(element, Attribute(element, Str(*attribute)));
+  }
+  return elements;
+}
+
+Value ListOf(const std::vector<Value>& elements) {
+  Json list = Json::array();
+  for (const Value& element : elements) list.push_back(element.json());
+  return Of(std::move(list));
+}
+
+// What elements are compared by: letter case does not count unless it is asked to.
+Json SortKey(const Json& json, bool case_sensitive) {
+  if (case_sensitive || !json.is_string()) return json;
+  return Lower(json.get_ref<const std::string&>());
+}
+
+// --- text ---
+
+Result LowerFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  RETURN_IF_ERROR(arguments.Check(0, {}));
+  return Of(Lower(TextOf(input)));
+}
+Result UpperFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  RETURN_IF_ERROR(arguments.Check(0, {}));
+  return Of(Upper(TextOf(input)));
+}
+Result CapitalizeFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  RETURN_IF_ERROR(arguments.Check(0, {}));
+  return Of(Capitalize(TextOf(input)));
+}
+Result TitleFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  RETURN_IF_ERROR(arguments.Check(0, {}));
+  return Of(TitleWords(TextOf(input)));
+}
+Result StringFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  RETURN_IF_ERROR(arguments.Check(0, {}));
+  return Of(TextOf(input));
+}
+Result TrimFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  RETURN_IF_ERROR(arguments.Check(0, {"chars"}));
+  const std::string text = TextOf(input);
+  if (arguments.Find(0, "chars") == nullptr) return Of(std::string(StripSpace(text)));
+  ASSIGN_OR_RETURN(const std::string set, arguments.Text(0, "chars", ""));
+  return Of(StripCharacters(text, set, End::kBoth));
+}
+Result ReplaceFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  RETURN_IF_ERROR(arguments.Check(2, {"old", "new", "count"}));
+  ASSIGN_OR_RETURN(const std::string old, arguments.Text(0, "old", ""));
+  ASSIGN_OR_RETURN(const std::string replacement, arguments.Text(1, "new", ""));
+  ASSIGN_OR_RETURN(const int64_t count, arguments.Integer(2, "count", -1));
+  return Of(Replace(TextOf(input), old, replacement, count));
+}
+
+// --- numbers ---
+
+Result IntFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  RETURN_IF_ERROR(arguments.Check(0, {"default"}));
+  ASSIGN_OR_RETURN(const int64_t otherwise, arguments.Integer(0, "default", 0));
+  const Json& json = input.json();
+  if (IsInteger(json)) return Of(IntegerOf(json));
+  double number = 0;
+  if (json.is_number()) {
+    number = json.get<double>();
+  } else {
+    const std::string text = json.is_string() ? json.get<std::string>() : "";
+    int64_t whole = 0;
+    if (absl::SimpleAtoi(StripSpace(text), &whole)) return Of(whole);
+    if (!absl::SimpleAtod(StripSpace(text), &number)) return Of(otherwise);
+  }
+  return Of(std::fabs(number) < 9e18 ? static_cast<int64_t>(number) : otherwise);
+}
+
+Result FloatFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  RETURN_IF_ERROR(arguments.Check(0, {"default"}));
+  const Json* given = arguments.Find(0, "default");
+  const double otherwise = given != nullptr && IsNumber(*given) ? FloatOf(*given) : 0;
+  const Json& json = input.json();
+  if (IsNumber(json)) return Of(FloatOf(json));
+  double number = 0;
+  const bool read =
+      json.is_string() && absl::SimpleAtod(StripSpace(json.get_ref<const std::string&>()), &number);
+  return Of(read ? number : otherwise);
+}
+
+Result RoundFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  RETURN_IF_ERROR(arguments.Check(0, {"precision", "method"}));
+  const Json& json = input.json();
+  if (!IsNumber(json)) return Bad(absl::StrCat("it takes a number, not ", KindOf(json)));
+  ASSIGN_OR_RETURN(const int64_t precision, arguments.Integer(0, "precision", 0));
+  ASSIGN_OR_RETURN(const std::string method, arguments.Text(1, "method", "common"));
+  if (precision < 0 || precision > 15) return Bad("its 'precision' must be in [0, 15]");
+  if (method == "ceil" || method == "floor") {
+    const double power = std::pow(10, static_cast<double>(precision));
+    const double scaled = FloatOf(json) * power;
+    const double whole = method == "ceil" ? std::ceil(scaled) : std::floor(scaled);
+    return Of((whole + 0.0) / power);  // no negative zero: Python goes through a whole number
+  }
+  if (method != "common") return Bad("its 'method' must be common, ceil or floor");
+  if (IsInteger(json)) return Of(IntegerOf(json));
+  // The decimal text of a number is exact and so is rounding it; halves go to the even digit.
+  char text[400];
+  std::snprintf(text, sizeof(text), "%.*f", static_cast<int>(precision), json.get<double>());
+  return Of(std::strtod(text, nullptr));
+}
+
+Result AbsFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  RETURN_IF_ERROR(arguments.Check(0, {}));
+  const Json& json = input.json();
+  if (!IsNumber(json)) return Bad(absl::StrCat("it takes a number, not ", KindOf(json)));
+  if (IsInteger(json)) return Of(std::abs(IntegerOf(json)));
+  return Of(std::fabs(json.get<double>()));
+}
+
+// --- lists ---
+
+Result ChoiceFilter(const Value& input, const Arguments& arguments, uint64_t draw) {
+  RETURN_IF_ERROR(arguments.Check(0, {}));
+  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input));
+  return elements.empty() ? Value::Nothing() : elements[draw % elements.size()];
+}
+Result FirstFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  RETURN_IF_ERROR(arguments.Check(0, {}));
+  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input));
+  return elements.empty() ? Value::Nothing() : elements.front();
+}
+Result LastFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  RETURN_IF_ERROR(arguments.Check(0, {}));
+  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input));
+  return elements.empty() ? Value::Nothing() : elements.back();
+}
+Result LengthFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  RETURN_IF_ERROR(arguments.Check(0, {}));
+  if (input.is_nothing()) return Of(0);
+  ASSIGN_OR_RETURN(const int64_t length, Length(input.json()));
+  return Of(length);
+}
+Result ListFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  RETURN_IF_ERROR(arguments.Check(0, {}));
+  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input));
+  return ListOf(elements);
+}
+Result JoinFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  RETURN_IF_ERROR(arguments.Check(0, {"d", "attribute"}));
+  ASSIGN_OR_RETURN(const std::string between, arguments.Text(0, "d", ""));
+  ASSIGN_OR_RETURN(const std::vector<Value> elements, ElementsOf(input, arguments, 1));
+  std::string text;
+  for (size_t i = 0; i < elements.size(); ++i) {
+    absl::StrAppend(&text, i > 0 ? between : "", TextOf(elements[i]));
+  }
+  return Of(std::move(text));
+}
+Result ReverseFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  RETURN_IF_ERROR(arguments.Check(0, {}));
+  ASSIGN_OR_RETURN(std::vector<Value> elements, Elements(input));
+  std::reverse(elements.begin(), elements.end());
+  if (!input.json().is_string()) return ListOf(elements);
+  std::string text;
+  for (const Value& element : elements) text += Str(element.json());
+  return Of(std::move(text));
+}
+Result SortFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  RETURN_IF_ERROR(arguments.Check(0, {"reverse", "case_sensitive", "attribute"}));
+  const bool sensitive = arguments.Flag(1, "case_sensitive", false);
+  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input));
+  ASSIGN_OR_RETURN(const std::vector<Value> compared, ElementsOf(input, arguments, 2));
+  std::vector<std::pair<Json, size_t>> keys;
+  for (size_t i = 0; i < compared.size(); ++i) {
+    keys.emplace_back(SortKey(compared[i].json(), sensitive), i);
+    RETURN_IF_ERROR(Compare(keys.front().first, keys.back().first).status());
+  }
+  const bool reverse = arguments.Flag(0, "reverse", false);
+  std::stable_sort(keys.begin(), keys.end(), [reverse](const auto& a, const auto& b) {
+    const absl::StatusOr<int> order = Compare(a.first, b.first);
+    return order.ok() && (reverse ? *order > 0 : *order < 0);
+  });
+  std::vector<Value> sorted;
+  for (const auto& [key, i] : keys) sorted.push_back(elements[i]);
+  return ListOf(sorted);
+}
+Result UniqueFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  RETURN_IF_ERROR(arguments.Check(0, {"case_sensitive"}));
+  const bool sensitive = arguments.Flag(0, "case_sensitive", false);
+  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input));
+  std::vector<Value> unique;
+  for (const Value& element : elements) {
+    const Json key = SortKey(element.json(), sensitive);
+    if (std::none_of(unique.begin(), unique.end(), [&](const Value& other) {
+          return Equal(SortKey(other.json(), sensitive), key);
+        })) {
+      unique.push_back(element);
+    }
+  }
+  return ListOf(unique);
+}
+
+// The smallest element, or with `sign` -1 the largest.
+Result Extreme(const Value& input, const Arguments& arguments, int sign) {
+  RETURN_IF_ERROR(arguments.Check(0, {"case_sensitive"}));
+  const bool sensitive = arguments.Flag(0, "case_sensitive", false);
+  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input));
+  Value best = Value::Nothing();
+  for (const Value& element : elements) {
+    if (best.is_nothing()) best = element;
+    ASSIGN_OR_RETURN(const int order,
+                     Compare(SortKey(element.json(), sensitive), SortKey(best.json(), sensitive)));
+    if (order * sign < 0) best = element;
+  }
+  return best;
+}
+Result MinFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  return Extreme(input, arguments, 1);
+}
+Result MaxFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  return Extreme(input, arguments, -1);
+}
+Result SumFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  RETURN_IF_ERROR(arguments.Check(0, {"attribute", "start"}));
+  ASSIGN_OR_RETURN(const std::vector<Value> elements, ElementsOf(input, arguments, 0));
+  const Json* start = arguments.Find(1, "start");
+  Json sum = start == nullptr ? Json(0) : *start;
+  for (const Value& element : elements) {
+    ASSIGN_OR_RETURN(sum, Arithmetic("+", sum, element.json()));
+  }
+  return Of(std::move(sum));
+}
+
+// PromptSource's: the elements that occur most often, in the order in which they first occur.
+Result MostFrequentFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  RETURN_IF_ERROR(arguments.Check(0, {}));
+  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input));
+  std::vector<std::pair<Value, int64_t>> counts;
+  for (const Value& element : elements) {
+    const auto same = std::find_if(counts.begin(), counts.end(), [&](const auto& count) {
+      return Equal(count.first.json(), element.json());
+    });
+    if (same == counts.end()) {
+      counts.emplace_back(element, 1);
+    } else {
+      ++same->second;
+    }
+  }
+  int64_t most = 0;
+  for (const auto& [element, count] : counts) most = std::max(most, count);
+  std::vector<Value> frequent;
+  for (const auto& [element, count] : counts) {
+    if (count == most) frequent.push_back(element);
+  }
+  return ListOf(frequent);
+}
+
+// map("filter") and map(attribute="...").
+Result MapFilter(const Value& input, const Arguments& arguments, uint64_t draw) {
+  if (arguments.positional.empty()) {
+    RETURN_IF_ERROR(arguments.Check(0, {"attribute"}));
+    ASSIGN_OR_RETURN(const std::vector<Value> elements, ElementsOf(input, arguments, 0));
+    return ListOf(elements);
+  }
+  const std::string name = Str(arguments.positional[0].json());
+  if (!IsFilter(name) || IsRandomFilter(name)) {
+    return Bad(absl::StrCat("the filter '", name, "' is not supported"));
+  }
+  const Arguments rest = {{arguments.positional.begin() + 1, arguments.positional.end()},
+                          arguments.named};
+  ASSIGN_OR_RETURN(std::vector<Value> elements, Elements(input));
+  for (Value& element : elements) {
+    ASSIGN_OR_RETURN(element, ApplyFilter(name, element, rest, draw));
+  }
+  return ListOf(elements);
+}
+
+// The elements for which a test is `wanted`: of themselves, or with `by_attribute` of a part.
+Result Pick(const Value& input, const Arguments& arguments, bool by_attribute, bool wanted) {
+  if (!arguments.named.empty() || (by_attribute && arguments.positional.empty())) {
+    return Bad("it takes the names of an attribute and of a test");
+  }
+  const size_t first = by_attribute ? 1 : 0;
+  const bool has_test = arguments.positional.size() > first;
+  const std::string test = has_test ? Str(arguments.positional[first].json()) : "";
+  if (has_test && !IsTest(test)) {
+    return Bad(absl::StrCat("the test '", test, "' is not supported"));
+  }
+  Arguments rest;
+  if (has_test) {
+    rest.positional.assign(arguments.positional.begin() + static_cast<int64_t>(first) + 1,
+                           arguments.positional.end());
+  }
+  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input));
+  std::vector<Value> picked;
+  for (const Value& element : elements) {
+    Value part = element;
+    if (by_attribute) {
+      ASSIGN_OR_RETURN(part, Attribute(element, Str(arguments.positional[0].json())));
+    }
+    bool holds = Truth(part.json());
+    if (has_test) {
+      ASSIGN_OR_RETURN(holds, ApplyTest(test, part, rest));
+    }
+    if (holds == wanted) picked.push_back(element);
+  }
+  return ListOf(picked);
+}
+Result SelectFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  return Pick(input, arguments, /*by_attribute=*/false, /*wanted=*/true);
+}
+Result RejectFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  return Pick(input, arguments, /*by_attribute=*/false, /*wanted=*/false);
+}
+Result SelectAttributeFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  return Pick(input, arguments, /*by_attribute=*/true, /*wanted=*/true);
+}
+Result RejectAttributeFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  return Pick(input, arguments, /*by_attribute=*/true, /*wanted=*/false);
+}
+
+Result DefaultFilter(const Value& input, const Arguments& arguments, uint64_t) {
+  RETURN_IF_ERROR(arguments.Check(0, {"default_value", "boolean"}));
+  const Json* otherwise = arguments.Find(0, "default_value");
+  const bool by_truth = arguments.Flag(1, "boolean", false);
+  const bool keep = input.is_defined() && (!by_truth || Truth(input.json()));
+  if (keep) return input;
+  return Of(otherwise == nullptr ? Json("") : *otherwise);
+}
+
+struct Filter {
+  absl::string_view name;
+  Result (*apply)(const Value&, const Arguments&, uint64_t);
+};
+constexpr Filter kFilters[] = {
+    {"abs", AbsFilter},
+    {"capitalize", CapitalizeFilter},
+    {"choice", ChoiceFilter},
+    {"count", LengthFilter},
+    {"d", DefaultFilter},
+    {"default", DefaultFilter},
+    {"first", FirstFilter},
+    {"float", FloatFilter},
+    {"int", IntFilter},
+    {"join", JoinFilter},
+    {"last", LastFilter},
+    {"length", LengthFilter},
+    {"list", ListFilter},
+    {"lower", LowerFilter},
+    {"map", MapFilter},
+    {"max", MaxFilter},
+    {"min", MinFilter},
+    {"most_frequent", MostFrequentFilter},
+    {"random", ChoiceFilter},
+    {"reject", RejectFilter},
+    {"rejectattr", RejectAttributeFilter},
+    {"replace", ReplaceFilter},
+    {"reverse", ReverseFilter},
+    {"round", RoundFilter},
+    {"select", SelectFilter},
+    {"selectattr", SelectAttributeFilter},
+    {"sort", SortFilter},
+    {"string", StringFilter},
+    {"sum", SumFilter},
+    {"title", TitleFilter},
+    {"trim", TrimFilter},
+    {"unique", UniqueFilter},
+    {"upper", UpperFilter},
+};
+
+const Filter* FindFilter(absl::string_view name) {
+  const auto* found = std::find_if(std::begin(kFilters), std::end(kFilters),
+                                   [&](const Filter& filter) { return filter.name == name; });
+  return found == std::end(kFilters) ? nullptr : found;
+}
+
+}  // namespace
+
+bool IsFilter(absl::string_view name) { return FindFilter(name) != nullptr; }
+bool IsRandomFilter(absl::string_view name) { return name == "choice" || name == "random"; }
+
+absl::StatusOr<Value> ApplyFilter(absl::string_view name, const Value& input,
+                                  const Arguments& arguments, uint64_t draw) {
+  const bool is_default = name == "default" || name == "d";
+  if (input.is_missing() && !is_default) {
+    return absl::NotFoundError(absl::StrCat("there is no ", input.what()));
+  }
+  absl::StatusOr<Value> result = FindFilter(name)->apply(input, arguments, draw);
+  if (result.ok() || absl::IsNotFound(result.status())) return result;
+  return Bad(absl::StrCat("the filter '", name, "': ", result.status().message()));
+}
+
+}  // namespace frond::templates

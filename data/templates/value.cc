@@ -1,0 +1,342 @@
+#include "data/templates/value.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "data/templates/python_text.h"
+
+namespace frond::templates {
+namespace {
+
+// What one value may grow to: a template is no program.
+constexpr int64_t kLargestValue = 1 << 24;
+// Begins keys that are numbers.
+constexpr char kNumberMark = 1;
+
+absl::Status Bad(std::string message) { return absl::InvalidArgumentError(std::move(message)); }
+
+absl::Status NoSuchOperation(absl::string_view op, const Json& a, const Json& b) {
+  return Bad(absl::StrCat("cannot compute ", KindOf(a), " ", op, " ", KindOf(b)));
+}
+
+// n copies of a text or list; negative counts as none.
+absl::StatusOr<Json> Repeat(const Json& value, int64_t n) {
+  ASSIGN_OR_RETURN(const int64_t length, Length(value));
+  if (n > 0 && length > kLargestValue / n) {
+    return Bad(absl::StrCat("a repetition longer than ", kLargestValue));
+  }
+  if (value.is_string()) {
+    std::string text;
+    for (int64_t i = 0; i < n; ++i) text += value.get_ref<const std::string&>();
+    return Json(std::move(text));
+  }
+  Json list = Json::array();
+  for (int64_t i = 0; i < n; ++i) list.insert(list.end(), value.begin(), value.end());
+  return list;
+}
+
+// Rounded towards minus infinity, as Python's // and %.
+int64_t FloorDivide(int64_t a, int64_t b) { return a / b - ((a % b != 0) && ((a < 0) != (b < 0))); }
+
+absl::StatusOr<Json> IntegerArithmetic(absl::string_view op, int64_t a, int64_t b) {
+  int64_t result = 0;
+  bool overflow = false;
+  if (op == "+") {
+    overflow = __builtin_add_overflow(a, b, &result);
+  } else if (op == "-") {
+    overflow = __builtin_sub_overflow(a, b, &result);
+  } else if (op == "*") {
+    overflow = __builtin_mul_overflow(a, b, &result);
+  } else if (op == "**") {
+    if (b < 0) return Json(std::pow(static_cast<double>(a), static_cast<double>(b)));
+    if (b > 64 && a != 0 && a != 1 && a != -1) overflow = true;
+    result = 1;
+    for (int64_t i = 0, n = b > 64 ? 64 + b % 2 : b; i < n && !overflow; ++i) {
+      overflow = __builtin_mul_overflow(result, a, &result);
+    }
+  } else if (b == 0) {
+    return Bad("a division by zero");
+  } else if (b == -1) {
+    overflow = op == "//" && __builtin_sub_overflow(int64_t{0}, a, &result);
+  } else {
+    result = op == "//" ? FloorDivide(a, b) : a - b * FloorDivide(a, b);
+  }
+  if (overflow) return Bad(absl::StrCat(a, " ", op, " ", b, " is too large"));
+  return Json(result);
+}
+
+// a // b and a % b of floats, operation for operation as CPython has them.
+Json FloorDivision(double a, double b, bool want_remainder) {
+  double remainder = std::fmod(a, b);
+  double quotient = (a - remainder) / b;
+  if (remainder == 0) {
+    remainder = std::copysign(0.0, b);
+  } else if ((b < 0) != (remainder < 0)) {
+    remainder += b;
+    quotient -= 1;
+  }
+  if (want_remainder) return remainder;
+  if (quotient == 0) return std::copysign(0.0, a / b);
+  const double whole = std::floor(quotient);
+  return quotient - whole > 0.5 ? whole + 1 : whole;
+}
+
+absl::StatusOr<Json> FloatArithmetic(absl::string_view op, double a, double b) {
+  if (op == "+") return Json(a + b);
+  if (op == "-") return Json(a - b);
+  if (op == "*") return Json(a * b);
+  if (op == "**") return Json(std::pow(a, b));
+  if (b == 0) return Bad("a division by zero");
+  return op == "/" ? Json(a / b) : FloorDivision(a, b, /*want_remainder=*/op == "%");
+}
+
+// The place of index `i` (from the end where negative) among `n`; -1 outside.
+int64_t PlaceOf(int64_t i, int64_t n) {
+  if (i < 0) i += n;
+  return i >= 0 && i < n ? i : -1;
+}
+
+// The places that a slice of `n` elements takes, in order.
+absl::StatusOr<std::vector<int64_t>> PlacesOf(const Json& start, const Json& stop, const Json& step,
+                                              int64_t n) {
+  for (const Json* bound : {&start, &stop, &step}) {
+    if (!bound->is_null() && !IsInteger(*bound)) {
+      return Bad(absl::StrCat("a slice with ", KindOf(*bound), " for a bound"));
+    }
+  }
+  const int64_t by = step.is_null() ? 1 : IntegerOf(step);
+  if (by == 0) return Bad("a slice with a step of zero");
+  const int64_t lowest = by > 0 ? 0 : -1, highest = by > 0 ? n : n - 1;
+  const auto bound = [&](const Json& value, int64_t otherwise) {
+    if (value.is_null()) return otherwise;
+    const int64_t i = std::clamp<int64_t>(IntegerOf(value), -2 * n - 2, 2 * n + 2);
+    return std::clamp(i < 0 ? i + n : i, lowest, highest);
+  };
+  const int64_t first = bound(start, by > 0 ? lowest : highest);
+  const int64_t last = bound(stop, by > 0 ? highest : lowest);
+  std::vector<int64_t> places;
+  const int64_t stride = std::clamp<int64_t>(by, -n - 1, n + 1);
+  for (int64_t i = first; stride > 0 ? i < last : i > last; i += stride) places.push_back(i);
+  return places;
+}
+
+}  // namespace
+
+Value::Value(State state, std::string what, const Json* json)
+    : state_(state), what_(std::move(what)), json_(json) {
+  static const Json* const kNull = new Json();
+  if (json_ == nullptr) json_ = kNull;
+}
+
+absl::StatusOr<std::string> MapKey(const Json& key) {
+  if (key.is_string()) return key.get<std::string>();
+  if (IsInteger(key)) return absl::StrCat(absl::string_view(&kNumberMark, 1), IntegerOf(key));
+  return Bad(absl::StrCat("a map with ", KindOf(key), " for a key"));
+}
+
+Json KeyOf(const std::string& text) {
+  int64_t number = 0;
+  if (!text.empty() && text[0] == kNumberMark && absl::SimpleAtoi(text.substr(1), &number)) {
+    return Json(number);
+  }
+  return Json(text);
+}
+
+std::string KindOf(const Json& json) {
+  if (json.is_null()) return "none";
+  if (json.is_boolean()) return "a boolean";
+  if (json.is_number()) return "a number";
+  if (json.is_string()) return "text";
+  return json.is_array() ? "a list" : "a map";
+}
+
+bool IsNumber(const Json& json) { return json.is_number() || json.is_boolean(); }
+bool IsInteger(const Json& json) { return json.is_number_integer() || json.is_boolean(); }
+
+int64_t IntegerOf(const Json& json) {
+  return json.is_boolean() ? static_cast<int64_t>(json.get<bool>()) : json.get<int64_t>();
+}
+
+double FloatOf(const Json& json) {
+  return json.is_boolean() ? static_cast<double>(json.get<bool>()) : json.get<double>();
+}
+
+bool Truth(const Json& json) {
+  if (json.is_null()) return false;
+  if (json.is_boolean()) return json.get<bool>();
+  if (json.is_number()) return json.get<double>() != 0;
+  if (json.is_string()) return !json.get_ref<const std::string&>().empty();
+  return !json.empty();
+}
+
+std::string FloatText(double value) {
+  if (std::isnan(value)) return "nan";
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  char digits[64];
+  const double size = std::fabs(value);
+  const bool plain = size == 0 || (size >= 1e-4 && size < 1e16);
+  const auto format = plain ? std::chars_format::fixed : std::chars_format::scientific;
+  const auto end = std::to_chars(digits, digits + sizeof(digits), value, format).ptr;
+  std::string text(digits, end);
+  if (plain && text.find('.') == std::string::npos) text += ".0";
+  return text;
+}
+
+std::string Str(const Json& json) {
+  return json.is_string() ? json.get_ref<const std::string&>() : Repr(json);
+}
+
+std::string Repr(const Json& json) {
+  if (json.is_null()) return "None";
+  if (json.is_boolean()) return json.get<bool>() ? "True" : "False";
+  if (json.is_number_float()) return FloatText(json.get<double>());
+  if (json.is_number()) return json.dump();
+  if (json.is_string()) return Quoted(json.get_ref<const std::string&>());
+  std::string text;
+  if (json.is_array()) {
+    for (const Json& element : json) {
+      absl::StrAppend(&text, text.empty() ? "" : ", ", Repr(element));
+    }
+    return absl::StrCat("[", text, "]");
+  }
+  for (const auto& [key, element] : json.items()) {
+    absl::StrAppend(&text, text.empty() ? "" : ", ", Repr(KeyOf(key)), ": ", Repr(element));
+  }
+  return absl::StrCat("{", text, "}");
+}
+
+bool Equal(const Json& a, const Json& b) {
+  if (IsNumber(a) && IsNumber(b)) {
+    return IsInteger(a) && IsInteger(b) ? IntegerOf(a) == IntegerOf(b) : FloatOf(a) == FloatOf(b);
+  }
+  if (a.type() != b.type() || a.size() != b.size()) return false;
+  if (a.is_array()) return std::equal(a.begin(), a.end(), b.begin(), Equal);
+  if (!a.is_object()) return a == b;
+  for (const auto& [key, element] : a.items()) {
+    const auto other = b.find(key);
+    if (other == b.end() || !Equal(element, *other)) return false;
+  }
+  return true;
+}
+
+absl::StatusOr<int> Compare(const Json& a, const Json& b) {
+  if (IsNumber(a) && IsNumber(b)) {
+    if (IsInteger(a) && IsInteger(b)) {
+      return (IntegerOf(a) > IntegerOf(b)) - (IntegerOf(a) < IntegerOf(b));
+    }
+    return (FloatOf(a) > FloatOf(b)) - (FloatOf(a) < FloatOf(b));
+  }
+  if (a.is_string() && b.is_string()) {  // UTF-8 sorts as its characters do
+    return a.get_ref<const std::string&>().compare(b.get_ref<const std::string&>());
+  }
+  if (!a.is_array() || !b.is_array()) return NoSuchOperation("<", a, b);
+  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    if (!Equal(a[i], b[i])) return Compare(a[i], b[i]);
+  }
+  return (a.size() > b.size()) - (a.size() < b.size());
+}
+
+absl::StatusOr<bool> Contains(const Json& container, const Json& item) {
+  if (container.is_string()) {
+    if (!item.is_string()) return NoSuchOperation("in", item, container);
+    return container.get_ref<const std::string&>().find(item.get_ref<const std::string&>()) !=
+           std::string::npos;
+  }
+  if (container.is_object()) {
+    ASSIGN_OR_RETURN(const std::string key, MapKey(item));
+    return container.contains(key);
+  }
+  if (!container.is_array()) return NoSuchOperation("in", item, container);
+  return std::any_of(container.begin(), container.end(),
+                     [&](const Json& element) { return Equal(element, item); });
+}
+
+absl::StatusOr<int64_t> Length(const Json& json) {
+  if (json.is_string()) return NumCharacters(json.get_ref<const std::string&>());
+  if (!json.is_structured()) return Bad(absl::StrCat(KindOf(json), " has no length"));
+  return static_cast<int64_t>(json.size());
+}
+
+absl::StatusOr<std::vector<Value>> Elements(const Value& value) {
+  std::vector<Value> elements;
+  const Json& json = value.json();
+  if (json.is_array()) {
+    for (const Json& element : json) elements.push_back(value.Part(element));
+  } else if (json.is_string()) {
+    for (std::string& character : Characters(json.get_ref<const std::string&>())) {
+      elements.push_back(Value(Json(std::move(character))));
+    }
+  } else if (json.is_object()) {
+    for (const auto& [key, element] : json.items()) elements.push_back(Value(KeyOf(key)));
+  } else if (!value.is_nothing()) {
+    return Bad(absl::StrCat(KindOf(json), " has no elements"));
+  }
+  return elements;
+}
+
+absl::StatusOr<Json> Arithmetic(absl::string_view op, const Json& a, const Json& b) {
+  if (IsNumber(a) && IsNumber(b)) {
+    if (op != "/" && IsInteger(a) && IsInteger(b)) {
+      return IntegerArithmetic(op, IntegerOf(a), IntegerOf(b));
+    }
+    return FloatArithmetic(op, FloatOf(a), FloatOf(b));
+  }
+  if (op == "+" && a.is_string() && b.is_string()) {
+    return Json(absl::StrCat(a.get_ref<const std::string&>(), b.get_ref<const std::string&>()));
+  }
+  if (op == "+" && a.is_array() && b.is_array()) {
+    Json list = a;
+    list.insert(list.end(), b.begin(), b.end());
+    return list;
+  }
+  if (op == "*") {
+    if (IsInteger(b) && (a.is_string() || a.is_array())) return Repeat(a, IntegerOf(b));
+    if (IsInteger(a) && (b.is_string() || b.is_array())) return Repeat(b, IntegerOf(a));
+  }
+  return NoSuchOperation(op, a, b);
+}
+
+absl::StatusOr<Value> Item(const Value& value, const Json& key) {
+  const Json& json = value.json();
+  if (json.is_object()) {
+    ASSIGN_OR_RETURN(const std::string text, MapKey(key));
+    const auto found = json.find(text);
+    if (found == json.end()) return Value::Missing(absl::StrCat("key ", Repr(key)));
+    return value.Part(*found);
+  }
+  if ((json.is_array() || json.is_string()) && IsInteger(key)) {
+    ASSIGN_OR_RETURN(const int64_t length, Length(json));
+    const int64_t place = PlaceOf(IntegerOf(key), length);
+    if (place < 0) return Value::Nothing();
+    if (json.is_array()) return value.Part(json[static_cast<size_t>(place)]);
+    return Value(Json(Characters(json.get_ref<const std::string&>())[static_cast<size_t>(place)]));
+  }
+  return Bad(absl::StrCat(KindOf(json), " has no element ", Repr(key)));
+}
+
+absl::StatusOr<Value> Slice(const Value& value, const Json& start, const Json& stop,
+                            const Json& step) {
+  const Json& json = value.json();
+  if (!json.is_array() && !json.is_string()) {
+    return Bad(absl::StrCat("a slice of ", KindOf(json)));
+  }
+  ASSIGN_OR_RETURN(const int64_t length, Length(json));
+  ASSIGN_OR_RETURN(const std::vector<int64_t> places, PlacesOf(start, stop, step, length));
+  if (json.is_array()) {
+    Json list = Json::array();
+    for (const int64_t place : places) list.push_back(json[static_cast<size_t>(place)]);
+    return Value(std::move(list));
+  }
+  const std::vector<std::string> characters = Characters(json.get_ref<const std::string&>());
+  std::string text;
+  for (const int64_t place : places) text += characters[static_cast<size_t>(place)];
+  return Value(Json(std::move(text)));
+}
+
+}  // namespace frond::templates

@@ -1,0 +1,182 @@
+#include "data/templates/prompt.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+namespace frond {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+Prompt Parsed(const std::string& jinja, const std::string& choices = "") {
+  absl::StatusOr<Prompt> prompt = Prompt::FromJinja({.id = "id", .name = "name"}, jinja, choices);
+  EXPECT_TRUE(prompt.ok()) << prompt.status();
+  return *std::move(prompt);
+}
+
+// "inputs => targets", "nothing", or the error.
+std::string Outcome(const absl::StatusOr<Prompt>& prompt, const json& row) {
+  if (!prompt.ok()) return std::string(prompt.status().message());
+  RenderedPrompt rendered;
+  const absl::StatusOr<bool> speaks = prompt->Render(row, &rendered);
+  if (!speaks.ok()) return std::string(speaks.status().message());
+  if (!*speaks) {
+    EXPECT_EQ(rendered.inputs + rendered.targets, "");
+    return "nothing";
+  }
+  return rendered.inputs + " => " + rendered.targets;
+}
+
+std::string Jinja(const std::string& text, const json& row, const std::string& choices = "") {
+  return Outcome(Prompt::FromJinja({.id = "id", .name = "name"}, text, choices), row);
+}
+
+std::string Pattern(const std::string& inputs, const std::string& targets, const json& row) {
+  return Outcome(Prompt::FromPatterns({.id = "id"}, inputs, targets), row);
+}
+
+TEST(PatternTest, FillsInFields) {
+  const json row = {
+      {"q", "Why?"}, {"n", 3}, {"x", 0.5}, {"yes", true}, {"a", {{"text", {"So.", "No."}}}},
+      {"b.c", "dot"}};
+  EXPECT_EQ(Pattern("Q: {q} {{n}} {n} {x} {yes}", " {a.text.1}{b.c} ", row),
+            "Q: Why? {n} 3 0.5 true => No.dot");
+  EXPECT_EQ(Pattern("{q}", "{{}}", row), "Why? => {}");
+}
+
+TEST(PatternTest, SaysNothingWhereASideIsEmpty) {
+  const json row = {{"q", " \n"}, {"a", "yes"}};
+  EXPECT_EQ(Pattern("{q}", "{a}", row), "nothing");
+  EXPECT_EQ(Pattern("{a}", "{q}", row), "nothing");
+  EXPECT_EQ(Pattern("{a}", "", row), "nothing");
+}
+
+TEST(PatternTest, NamesWhatIsWrong) {
+  const json row = {{"q", nullptr}, {"list", {1}}};
+  EXPECT_EQ(Pattern("{nosuch}", "x", row), "template 'id': there is no field 'nosuch'");
+  EXPECT_EQ(Pattern("x", "{list.1}", row), "template 'id': there is no field 'list.1'");
+  EXPECT_EQ(Pattern("{q}", "x", row), "template 'id': the field 'q' is null");
+  EXPECT_EQ(Pattern("{list}", "x", row), "template 'id': the field 'list' is a list, not text");
+  EXPECT_THAT(Pattern("{q", "x", row), HasSubstr("'{' without '}'"));
+  EXPECT_THAT(Pattern("q}", "x", row), HasSubstr("'}' without '{'"));
+  EXPECT_THAT(Pattern("{ }", "x", row), HasSubstr("names no field"));
+}
+
+TEST(JinjaTest, SplitsAtTheSeparatorOfItsOwnWordsOnly) {
+  EXPECT_EQ(Jinja("\n Q: {{q}}\n|||\n {{a}} ", {{"q", "x ||| y"}, {"a", "z"}}), "Q: x ||| y => z");
+  EXPECT_EQ(Jinja("{{q.t}} ||| {{a}}", {{"q", {{"t", "|||"}}}, {"a", "\u3000z\u00a0"}}),
+            "||| => z");
+  EXPECT_THAT(Jinja("{{q}} ||| a ||| b", {{"q", "x"}}), HasSubstr("more than one '|||'"));
+  EXPECT_THAT(Jinja("{{q}}", {{"q", "x"}}), HasSubstr("it has no '|||'"));
+}
+
+TEST(JinjaTest, SaysNothingWhereASideIsEmpty) {
+  const std::string text = "{% if lang == 'ja' %}{{q}} ||| {{a}}{% endif %}";
+  EXPECT_EQ(Jinja(text, {{"lang", "ja"}, {"q", "x"}, {"a", "y"}}), "x => y");
+  EXPECT_EQ(Jinja(text, {{"lang", "id"}, {"q", "x"}, {"a", "y"}}), "nothing");
+  EXPECT_EQ(Jinja(text, {{"lang", "ja"}, {"q", "x"}, {"a", " "}}), "nothing");
+  // As in SQuAD: a question without an answer.
+  EXPECT_EQ(Jinja("{{q}} ||| {{a.text[0]}}", {{"q", "x"}, {"a", {{"text", json::array()}}}}),
+            "nothing");
+  EXPECT_EQ(Jinja("{{q}} ||| {{a.text|choice}}", {{"q", "x"}, {"a", {{"text", json::array()}}}}),
+            "nothing");
+}
+
+TEST(JinjaTest, KnowsAnswerChoices) {
+  const json row = {{"label", 1}, {"c", "so ||| so"}, {"d", "d"}};
+  EXPECT_EQ(
+      Jinja("{{answer_choices|join('/')}} ||| {{answer_choices[label]}}", row, "{{c}} ||| {{d}}"),
+      "so ||| so/d => d");
+  EXPECT_EQ(Jinja("{{answer_choices[-1]}} ||| x", row, "Yes ||| No"), "No => x");
+  EXPECT_EQ(Jinja("x ||| {{answer_choices[label]}}", row),
+            "template 'name' (id): there is no field 'answer_choices'");
+  EXPECT_THAT(Jinja("x ||| y", {{"answer_choices", "q"}}, "Yes ||| No"),
+              HasSubstr("both it and the row have 'answer_choices'"));
+}
+
+TEST(JinjaTest, RefusesWhatTheRowLacks) {
+  const json row = {{"a", {{"b", 1}}}, {"null", nullptr}, {"text", "t"}};
+  EXPECT_EQ(Jinja("{{ nosuch }} ||| x", row), "template 'name' (id): there is no field 'nosuch'");
+  EXPECT_THAT(Jinja("{{ a.c }} ||| x", row), HasSubstr("there is no key 'c'"));
+  EXPECT_THAT(Jinja("{{ text.c }} ||| x", row), HasSubstr("there is no 'c' of text"));
+  EXPECT_THAT(Jinja("{% if nosuch %}{% endif %} ||| x", row), HasSubstr("field 'nosuch'"));
+  EXPECT_THAT(Jinja("{{ nosuch | lower }} ||| x", row), HasSubstr("field 'nosuch'"));
+  EXPECT_THAT(Jinja("{{ 'a' ~ nosuch }} ||| x", row), HasSubstr("field 'nosuch'"));
+  EXPECT_THAT(Jinja("{% for i in nosuch %}{% endfor %} ||| x", row), HasSubstr("'nosuch'"));
+  EXPECT_THAT(Jinja("{{ null }} ||| x", row), HasSubstr("the field 'null' is null"));
+  EXPECT_EQ(Jinja("{% if null is none and nosuch is not defined %}a{% endif %} ||| x", row),
+            "a => x");
+  EXPECT_EQ(Jinja("{{ nosuch | default('d') }} ||| x", row), "d => x");
+}
+
+TEST(JinjaTest, NamesConstructsOutsideTheSubset) {
+  EXPECT_EQ(Jinja("a\n{% macro f() %}{% endmacro %} ||| x", {}),
+            "template 'name' (id): line 2: the tag '{% macro %}' is not supported");
+  EXPECT_THAT(Jinja("{{ a | tojson }} ||| x", {}),
+              HasSubstr("the filter 'tojson' is not supported"));
+  EXPECT_THAT(Jinja("{{ a is callable }} ||| x", {}), HasSubstr("the test 'callable'"));
+  EXPECT_THAT(Jinja("{{ a.pop() }} ||| x", {}), HasSubstr("the method 'pop' is not supported"));
+  EXPECT_THAT(Jinja("{{ lipsum() }} ||| x", {}), HasSubstr("the function 'lipsum'"));
+  EXPECT_THAT(Jinja("{% if a %} ||| x", {}), HasSubstr("'{% endif %}' is missing"));
+  EXPECT_THAT(Jinja("{{ a ||| x", {}), HasSubstr("line 1: "));
+  EXPECT_THAT(Jinja("{{ a b }} ||| x", {}), HasSubstr("unexpected 'b' in '{{ }}'"));
+  EXPECT_THAT(Jinja("{% endif %} ||| x", {}), HasSubstr("'{% endif %}' is not supported"));
+  EXPECT_THAT(Jinja("x ||| y", {}, "{{ a | tojson }}"), HasSubstr("answer_choices, line 1: "));
+  EXPECT_THAT(Jinja(std::string(5000, '(') + " ||| x", {}), HasSubstr("=> x"));
+  EXPECT_THAT(Jinja("{{ " + std::string(900, '(') + "1" + std::string(900, ')') + " }} ||| x", {}),
+              HasSubstr("nested too deeply"));
+  EXPECT_THAT(Jinja("{{ " + std::string(900, '-') + "1 }} ||| x", {}),
+              HasSubstr("nested too deeply"));
+  std::string sum = "{{ 1";
+  for (int i = 0; i < 5000; ++i) sum += "+1";
+  EXPECT_THAT(Jinja(sum + " }} ||| x", {}), HasSubstr("it has more than 4000 tokens"));
+  std::string branches = "{% if n == 0 %}0";
+  for (int i = 1; i < 150; ++i) {
+    branches += "{% elif n == " + std::to_string(i) + " %}" + std::to_string(i);
+  }
+  EXPECT_EQ(Jinja(branches + "{% endif %} ||| x", {{"n", 149}}), "149 => x");
+}
+
+TEST(JinjaTest, EndsWhatWouldNotEnd) {
+  const std::string loop = "{% for i in range(100000) %}";
+  EXPECT_THAT(Jinja(loop + loop + "{% endfor %}{% endfor %} ||| x", {}), HasSubstr("never end"));
+  EXPECT_THAT(Jinja("{{ 'a' * 99999999 }} ||| x", {}), HasSubstr("a repetition longer than"));
+  EXPECT_THAT(Jinja("{{ range(9999999) }} ||| x", {}), HasSubstr("longer than 100000"));
+  EXPECT_THAT(Jinja("{{ 9 ** 99 }} ||| x", {}), HasSubstr("too large"));
+}
+
+TEST(JinjaTest, DrawsByTheRow) {
+  const Prompt prompt = Parsed("{{ ['a', 'b', 'c'] | choice }}{{ [0, 1] | random }} ||| x");
+  std::set<std::string> outcomes;
+  for (int i = 0; i < 200; ++i) {
+    const json row = {{"i", i}};
+    const std::string outcome = Outcome(prompt, row);
+    EXPECT_EQ(Outcome(Parsed("{{ ['a', 'b', 'c'] | choice }}{{ [0, 1] | random }} ||| x"), row),
+              outcome);
+    outcomes.insert(outcome);
+  }
+  EXPECT_EQ(outcomes.size(), 6u);
+}
+
+TEST(PromptTest, HashCoversAllThatCounts) {
+  const auto hash = [](PromptInfo info, const std::string& jinja, const std::string& choices) {
+    return Prompt::FromJinja(std::move(info), jinja, choices)->hash();
+  };
+  const std::set<uint64_t> hashes = {hash({.id = "a"}, "x ||| y", ""),
+                                     hash({.id = "b"}, "x ||| y", ""),
+                                     hash({.id = "a"}, "x ||| z", ""),
+                                     hash({.id = "a"}, "x ||| y", "z"),
+                                     hash({.id = "a", .languages = {"fi"}}, "x ||| y", ""),
+                                     hash({.id = "a", .example_language = "fi"}, "x ||| y", ""),
+                                     Prompt::FromPatterns({.id = "a"}, "x", "y")->hash()};
+  EXPECT_EQ(hashes.size(), 7u);
+  EXPECT_EQ(hash({.id = "a"}, "x ||| y", ""), hash({.id = "a"}, "x ||| y", ""));
+}
+
+}  // namespace
+}  // namespace frond
