@@ -1,17 +1,14 @@
 #include "data/jsonl_reader.h"
 
-#include <glob.h>
-
 #include <algorithm>
 #include <array>
-#include <set>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "core/base/file.h"
 #include "core/base/status_macros.h"
+#include "data/line_reader.h"
 #include "data/utf8.h"
 #include "nlohmann/json.hpp"
 
@@ -48,6 +45,14 @@ std::string Excerpt(absl::string_view text, size_t max_bytes) {
   return whole ? excerpt : absl::StrCat(excerpt, "...");
 }
 
+// "[json.exception.parse_error.101] parse error at line 1, column 5: <what>" as a part of ours.
+std::string MalformedJson(size_t position, const nlohmann::json::exception& e) {
+  const absl::string_view what = e.what();
+  const size_t colon = what.find(": ");
+  const absl::string_view reason = colon == what.npos ? what : what.substr(colon + 2);
+  return absl::StrCat("malformed JSON at byte ", position, ": ", Excerpt(reason, kMaxReasonBytes));
+}
+
 // Receives the parser's events and keeps the wanted fields of the outermost object. The parser
 // keeps its nesting in a vector, so deep nesting costs memory in proportion to the line and no
 // stack.
@@ -80,12 +85,7 @@ class FieldCollector : public nlohmann::json_sax<nlohmann::json> {
 
   bool parse_error(size_t position, const std::string&,
                    const nlohmann::json::exception& e) override {
-    // "[json.exception.parse_error.101] parse error at line 1, column 5: <what>"
-    const absl::string_view what = e.what();
-    const size_t colon = what.find(": ");
-    const absl::string_view reason = colon == what.npos ? what : what.substr(colon + 2);
-    error_ =
-        absl::StrCat("malformed JSON at byte ", position, ": ", Excerpt(reason, kMaxReasonBytes));
+    error_ = MalformedJson(position, e);
     return false;
   }
 
@@ -141,20 +141,94 @@ absl::Status MissingField(const Slot& slot, const std::vector<std::string>& name
                    names.empty() ? "no fields" : absl::StrJoin(names, ", "), "); ", remedy));
 }
 
+// Copying and destroying JSON recurses: deeper nesting could end the stack.
+constexpr int kDeepestNesting = 500;
+
+absl::Status CheckUtf8(absl::string_view line) {
+  const size_t valid = ValidUtf8Prefix(line);
+  if (valid == line.size()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrFormat("invalid UTF-8 at byte %d (0x%02X)", valid + 1,
+                                                    static_cast<unsigned char>(line[valid])));
+}
+
 bool IsBlankText(absl::string_view text) { return absl::StripAsciiWhitespace(text).empty(); }
+
+// Lines of a file, end to end.
+class JsonlBlock : public RowBlock {
+ public:
+  explicit JsonlBlock(std::shared_ptr<const Origin> origin) : RowBlock(std::move(origin)) {}
+
+  void Append(absl::string_view line, int64_t number) {
+    text_.append(line.data(), line.size());
+    lines_.push_back({text_.size(), number});
+  }
+  size_t num_bytes() const { return text_.size(); }
+
+  size_t num_rows() const override { return lines_.size(); }
+  int64_t number(size_t row) const override { return lines_[row].number; }
+
+  absl::Status ReadExample(size_t row, Example* example) const override {
+    return AtRow(row, ParseExample(line(row), layout(), example));
+  }
+  absl::Status ReadRaw(size_t row, nlohmann::json* raw) const override {
+    return AtRow(row, ParseRaw(line(row), raw));
+  }
+  absl::StatusOr<absl::string_view> ReadLine(size_t row, std::string*) const override {
+    return line(row);
+  }
+
+ private:
+  struct Line {
+    size_t end;  // in text_; a line begins where the one before it ends
+    int64_t number;
+  };
+
+  absl::string_view line(size_t row) const {
+    const size_t begin = row == 0 ? 0 : lines_[row - 1].end;
+    return absl::string_view(text_).substr(begin, lines_[row].end - begin);
+  }
+
+  std::string text_;
+  std::vector<Line> lines_;
+};
+
+class JsonlReader : public RowReader {
+ public:
+  JsonlReader(std::unique_ptr<LineReader> lines, std::shared_ptr<const RowBlock::Origin> origin)
+      : lines_(std::move(lines)), origin_(std::move(origin)) {}
+
+  absl::StatusOr<std::unique_ptr<RowBlock>> Next(size_t bytes) override {
+    RETURN_IF_ERROR(status_);
+    auto block = std::make_unique<JsonlBlock>(origin_);
+    absl::string_view line;
+    while (block->num_bytes() < bytes) {
+      const absl::StatusOr<bool> more = lines_->Next(&line);
+      if (!more.ok()) {
+        status_ = more.status();
+        break;
+      }
+      if (!*more) break;
+      if (!IsBlankLine(line)) block->Append(line, lines_->line_number());
+    }
+    if (block->num_rows() > 0) return block;
+    RETURN_IF_ERROR(status_);
+    return nullptr;
+  }
+
+ private:
+  std::unique_ptr<LineReader> lines_;
+  std::shared_ptr<const RowBlock::Origin> origin_;
+  absl::Status status_;  // why no more lines can be read
+};
 
 }  // namespace
 
 bool IsBlankLine(absl::string_view line) { return IsBlankText(line); }
 
-absl::Status ParseExample(absl::string_view line, const JsonlOptions& options, Example* example) {
+absl::Status ParseExample(absl::string_view line, const RowLayout& layout, Example* example) {
   *example = Example();
-  const size_t valid = ValidUtf8Prefix(line);
-  if (valid != line.size()) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "invalid UTF-8 at byte %d (0x%02X)", valid + 1, static_cast<unsigned char>(line[valid])));
-  }
-  const FieldNames& fields = options.fields;
+  RETURN_IF_ERROR(CheckUtf8(line));
+  const FieldNames& fields = layout.fields;
   Slots slots = {{{fields.inputs, &example->inputs},
                   {fields.targets, &example->targets},
                   {fields.language, &example->language},
@@ -171,11 +245,11 @@ absl::Status ParseExample(absl::string_view line, const JsonlOptions& options, E
       return MissingField(slots[required], collector.names(), "name the right one under 'fields'");
     }
   }
-  if (!options.allow_empty_targets && IsBlankText(example->targets)) {
+  if (!layout.allow_empty_targets && IsBlankText(example->targets)) {
     return absl::InvalidArgumentError(
         absl::StrCat("field '", fields.targets, "' is empty; expected the text to learn"));
   }
-  if (example->language.empty()) example->language = options.default_language;
+  if (example->language.empty()) example->language = layout.default_language;
   if (example->language.empty()) {
     return MissingField(slots[kLanguage], collector.names(),
                         "name it under 'fields' or set the source's 'language'");
@@ -183,58 +257,46 @@ absl::Status ParseExample(absl::string_view line, const JsonlOptions& options, E
   return absl::OkStatus();
 }
 
+absl::Status ParseRaw(absl::string_view line, nlohmann::json* raw) {
+  RETURN_IF_ERROR(CheckUtf8(line));
+  int deepest = 0;
+  nlohmann::json::parser_callback_t look_at_depth;  // slows the parser down, so only where needed
+  const auto opens = [](char c) { return c == '[' || c == '{'; };
+  if (std::count_if(line.begin(), line.end(), opens) > kDeepestNesting) {
+    look_at_depth = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+      deepest = std::max(deepest, depth);
+      return depth <= kDeepestNesting;
+    };
+  }
+  try {
+    *raw = nlohmann::json::parse(line.begin(), line.end(), look_at_depth);
+  } catch (const nlohmann::json::parse_error& e) {
+    return absl::InvalidArgumentError(MalformedJson(e.byte, e));
+  } catch (const nlohmann::json::exception& e) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("malformed JSON: ", Excerpt(e.what(), kMaxReasonBytes)));
+  }
+  if (deepest > kDeepestNesting) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the row nests deeper than ", kDeepestNesting, " levels"));
+  }
+  if (!raw->is_object()) {
+    return absl::InvalidArgumentError(absl::StrCat("the line is ",
+                                                   raw->is_array() ? "an array" : "no JSON object",
+                                                   "; expected an object {\"inputs\": ..., ...}"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status AtLine(const absl::Status& status, absl::string_view path, int64_t line_number) {
+  if (status.ok()) return status;
   return absl::Status(status.code(), absl::StrCat(path, ":", line_number, ": ", status.message()));
 }
 
-absl::StatusOr<std::unique_ptr<JsonlReader>> JsonlReader::Open(const std::string& path,
-                                                               JsonlOptions options) {
-  ASSIGN_OR_RETURN(auto lines, LineReader::Open(path));
-  return std::unique_ptr<JsonlReader>(new JsonlReader(std::move(lines), std::move(options)));
-}
-
-absl::StatusOr<bool> JsonlReader::Next(Example* example) {
-  absl::string_view line;
-  while (true) {
-    ASSIGN_OR_RETURN(const bool more, lines_->Next(&line));
-    if (!more) return false;
-    if (!IsBlankLine(line)) break;
-  }
-  const absl::Status status = ParseExample(line, options_, example);
-  if (!status.ok()) return AtLine(status, lines_->path(), lines_->line_number());
-  return true;
-}
-
-absl::StatusOr<std::vector<std::string>> ExpandPaths(std::span<const std::string> patterns) {
-  std::vector<std::string> paths;
-  std::set<std::string> seen;
-  for (const std::string& pattern : patterns) {
-    std::vector<std::string> matches;
-    if (PathExists(pattern)) {
-      matches.push_back(pattern);  // also where the name itself holds a '['
-    } else {
-      glob_t found = {};
-      const int result = ::glob(pattern.c_str(), GLOB_ERR, nullptr, &found);
-      if (result == 0) matches.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
-      ::globfree(&found);
-    }
-    if (matches.empty()) {
-      return absl::NotFoundError(absl::StrCat("no file matches '", pattern, "'"));
-    }
-    std::sort(matches.begin(), matches.end());  // glob() sorts by the locale
-    for (std::string& path : matches) {
-      if (IsDirectory(path)) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("'", path, "' is a folder; expected a file, or a glob such as '",
-                         JoinPath(path, "*.jsonl"), "'"));
-      }
-      if (!seen.insert(path).second) {
-        return absl::InvalidArgumentError(absl::StrCat("'", path, "' is named twice"));
-      }
-      paths.push_back(std::move(path));
-    }
-  }
-  return paths;
+absl::StatusOr<std::unique_ptr<RowReader>> OpenJsonl(const RowFile& file, const RowLayout& layout) {
+  ASSIGN_OR_RETURN(auto lines, LineReader::Open(file.path));
+  return std::make_unique<JsonlReader>(
+      std::move(lines), std::make_shared<const RowBlock::Origin>(RowBlock::Origin{file, layout}));
 }
 
 }  // namespace frond

@@ -18,6 +18,7 @@
 #include "core/base/log.h"
 #include "core/base/philox.h"
 #include "core/base/status_macros.h"
+#include "data/row_files.h"
 #include "data/token_cache_builder.h"
 #include "data/token_cache_format.h"
 
@@ -63,18 +64,18 @@ void Describe(absl::string_view value, std::string* description) {
 }
 
 // What the examples are made of, without the state of the files.
-std::string DescribeSource(const std::vector<std::string>& files, const JsonlOptions& jsonl,
+std::string DescribeSource(const std::vector<RowFile>& files, const RowLayout& rows,
                            const Tokenizer& tokenizer) {
   std::string text;
-  for (const std::string& file : files) {
+  for (const RowFile& file : files) {
     std::error_code code;
-    const std::filesystem::path canonical = std::filesystem::weakly_canonical(file, code);
-    Describe(code ? file : canonical.string(), &text);
+    const std::filesystem::path canonical = std::filesystem::weakly_canonical(file.path, code);
+    Describe(code ? file.path : canonical.string(), &text);
   }
-  const FieldNames& fields = jsonl.fields;
+  const FieldNames& fields = rows.fields;
   for (const std::string* value :
        {&fields.inputs, &fields.targets, &fields.language, &fields.script, &fields.dataset_name,
-        &fields.template_id, &fields.task_type, &jsonl.default_language}) {
+        &fields.template_id, &fields.task_type, &rows.default_language}) {
     Describe(*value, &text);
   }
   Describe(HashToHex(tokenizer.content_hash()), &text);
@@ -83,12 +84,13 @@ std::string DescribeSource(const std::vector<std::string>& files, const JsonlOpt
 }
 
 // Sizes and times of change.
-absl::StatusOr<std::string> DescribeState(const std::vector<std::string>& files) {
+absl::StatusOr<std::string> DescribeState(const std::vector<RowFile>& files) {
   std::string text;
-  for (const std::string& file : files) {
+  for (const RowFile& file : files) {
     struct stat info;
-    if (::stat(file.c_str(), &info) != 0) {
-      return absl::NotFoundError(absl::StrCat("cannot stat '", file, "': ", std::strerror(errno)));
+    if (::stat(file.path.c_str(), &info) != 0) {
+      return absl::NotFoundError(
+          absl::StrCat("cannot stat '", file.path, "': ", std::strerror(errno)));
     }
     absl::StrAppend(&text, info.st_size, " ", info.st_mtim.tv_sec, " ", info.st_mtim.tv_nsec, ";");
   }
@@ -233,7 +235,7 @@ absl::StatusOr<std::shared_ptr<TokenCache>> TokenCache::Open(const std::string& 
 
 absl::StatusOr<std::shared_ptr<const TokenCache>> TokenCache::OpenOrBuild(
     const TokenCacheOptions& options, const Tokenizer& tokenizer) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> files, ExpandPaths(options.paths));
+  ASSIGN_OR_RETURN(const std::vector<RowFile> files, FindRowFiles(options.paths));
   if (files.empty()) {
     return absl::InvalidArgumentError(absl::StrCat("source '", options.name, "' names no files"));
   }
@@ -241,7 +243,7 @@ absl::StatusOr<std::shared_ptr<const TokenCache>> TokenCache::OpenOrBuild(
     return absl::InvalidArgumentError(absl::StrCat("tokenizer '", tokenizer.name(),
                                                    "' has no end-of-sequence piece such as </s>"));
   }
-  const std::string source = DescribeSource(files, options.jsonl, tokenizer);
+  const std::string source = DescribeSource(files, options.layout, tokenizer);
   ASSIGN_OR_RETURN(const std::string state, DescribeState(files));
   const uint64_t key = Hash64(source + state);
   const std::string path = JoinPath(options.cache_dir, CacheFileName(options.name, Hash64(source)));
@@ -257,7 +259,7 @@ absl::StatusOr<std::shared_ptr<const TokenCache>> TokenCache::OpenOrBuild(
       }
       RETURN_IF_ERROR(BuildTokenCache({.name = options.name,
                                        .files = files,
-                                       .jsonl = options.jsonl,
+                                       .layout = options.layout,
                                        .threads = options.threads,
                                        .path = path,
                                        .key = key},
@@ -272,7 +274,7 @@ absl::StatusOr<std::shared_ptr<const TokenCache>> TokenCache::OpenOrBuild(
   }
   if (!cache.ok()) return cache.status();
   (*cache)->name_ = options.name;
-  (*cache)->files_ = files;
+  for (const RowFile& file : files) (*cache)->files_.push_back(file.path);
   return std::shared_ptr<const TokenCache>(*std::move(cache));
 }
 

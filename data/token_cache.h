@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/base/file.h"
-#include "data/jsonl_reader.h"
+#include "data/row_layout.h"
 #include "data/tokenizer.h"
 
 namespace frond {
@@ -23,9 +23,9 @@ struct Record;
 struct TokenCacheOptions {
   // What reports and messages call the source.
   std::string name;
-  // JSONL files and globs of them (ExpandPaths).
+  // Data files and globs of them (FindRowFiles).
   std::vector<std::string> paths;
-  JsonlOptions jsonl = {};
+  RowLayout layout = {};
   // Where the file is kept; made where it does not exist.
   std::string cache_dir;
   // Threads that tokenise while building.
@@ -35,8 +35,8 @@ struct TokenCacheOptions {
   bool verify = false;
 };
 
-// Immutable. Examples are numbered in the order of the files and their lines, blank lines apart, so
-// example i is the i-th that JsonlReader gives. Spans live as long as the cache.
+// Immutable. Examples are numbered in the order of the files and their rows, so example i is the
+// i-th that ExampleReader gives. Spans live as long as the cache.
 class TokenCache {
  public:
   // Opens the cache of these files, tokenizer and field names, or builds it where there is none,

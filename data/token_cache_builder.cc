@@ -12,7 +12,6 @@
 #include "absl/strings/str_format.h"
 #include "core/base/log.h"
 #include "core/base/status_macros.h"
-#include "data/line_reader.h"
 #include "data/token_cache_writer.h"
 
 namespace frond {
@@ -29,15 +28,9 @@ double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// Some lines of one file, then what became of them.
+// Some rows of one file, then what became of them.
 struct Chunk {
-  struct Line {
-    size_t end;  // in `text`; a line begins where the one before it ends
-    int64_t number;
-  };
-  const std::string* path = nullptr;
-  std::string text;
-  std::vector<Line> lines;
+  std::unique_ptr<RowBlock> rows;
 
   struct Tokenised {
     size_t source_length;
@@ -55,17 +48,12 @@ void AppendSide(const Tokenizer& tokenizer, absl::string_view text, Chunk* chunk
   chunk->ids.push_back(tokenizer.eos_id());
 }
 
-// Fills in the results of a chunk up to its first bad line.
-void Tokenise(const JsonlOptions& options, const Tokenizer& tokenizer, Chunk* chunk) {
-  size_t begin = 0;
-  for (const Chunk::Line& line : chunk->lines) {
-    const absl::string_view text = absl::string_view(chunk->text).substr(begin, line.end - begin);
-    begin = line.end;
+// Fills in the results of a chunk up to its first bad row.
+void Tokenise(const Tokenizer& tokenizer, Chunk* chunk) {
+  for (size_t row = 0; row < chunk->rows->num_rows(); ++row) {
     Example example;
-    if (absl::Status status = ParseExample(text, options, &example); !status.ok()) {
-      chunk->status = AtLine(status, *chunk->path, line.number);
-      return;
-    }
+    chunk->status = chunk->rows->ReadExample(row, &example);
+    if (!chunk->status.ok()) return;
     const size_t start = chunk->ids.size();
     AppendSide(tokenizer, example.inputs, chunk);
     const size_t middle = chunk->ids.size();
@@ -76,56 +64,45 @@ void Tokenise(const JsonlOptions& options, const Tokenizer& tokenizer, Chunk* ch
   }
 }
 
-// Gives the lines of all files in rounds of a bounded number of chunks.
+// Gives the rows of all files in rounds of a bounded number of chunks.
 class RoundReader {
  public:
-  RoundReader(std::span<const std::string> files, size_t chunks_per_round)
-      : files_(files), chunks_per_round_(chunks_per_round) {}
+  RoundReader(const TokenCacheBuild& build, size_t chunks_per_round)
+      : build_(build), chunks_per_round_(chunks_per_round) {}
 
   // Empty at the end of the last file.
   absl::StatusOr<std::vector<Chunk>> Next() {
     std::vector<Chunk> round;
-    while (round.size() < chunks_per_round_ && (reader_ != nullptr || next_file_ < files_.size())) {
+    while (round.size() < chunks_per_round_ &&
+           (reader_ != nullptr || next_file_ < build_.files.size())) {
       if (reader_ == nullptr) {
-        ASSIGN_OR_RETURN(reader_, LineReader::Open(files_[next_file_++]));
+        ASSIGN_OR_RETURN(reader_, RowReader::Open(build_.files[next_file_++], build_.layout));
       }
       Chunk chunk;
-      chunk.path = &files_[next_file_ - 1];
-      RETURN_IF_ERROR(Fill(&chunk));
-      if (!chunk.lines.empty()) round.push_back(std::move(chunk));
+      ASSIGN_OR_RETURN(chunk.rows, reader_->Next(kChunkBytes));
+      if (chunk.rows == nullptr) {
+        reader_ = nullptr;
+      } else {
+        round.push_back(std::move(chunk));
+      }
     }
     return round;
   }
 
  private:
-  absl::Status Fill(Chunk* chunk) {
-    absl::string_view line;
-    while (chunk->text.size() < kChunkBytes) {
-      ASSIGN_OR_RETURN(const bool more, reader_->Next(&line));
-      if (!more) {
-        reader_ = nullptr;
-        return absl::OkStatus();
-      }
-      if (IsBlankLine(line)) continue;
-      chunk->text.append(line.data(), line.size());
-      chunk->lines.push_back({chunk->text.size(), reader_->line_number()});
-    }
-    return absl::OkStatus();
-  }
-
-  std::span<const std::string> files_;
+  const TokenCacheBuild& build_;
   size_t chunks_per_round_;
   size_t next_file_ = 0;
-  std::unique_ptr<LineReader> reader_;
+  std::unique_ptr<RowReader> reader_;
 };
 
 // Threads that tokenise one round; Join() ends them.
 class Workers {
  public:
   Workers(const TokenCacheBuild& build, const Tokenizer& tokenizer, std::vector<Chunk>* round) {
-    const auto work = [&build, &tokenizer, round, this] {
+    const auto work = [&tokenizer, round, this] {
       for (size_t i = next_++; i < round->size(); i = next_++) {
-        Tokenise(build.jsonl, tokenizer, &(*round)[i]);
+        Tokenise(tokenizer, &(*round)[i]);
       }
     };
     const size_t threads = std::min<size_t>(std::max(build.threads, 1), round->size());
@@ -169,8 +146,7 @@ absl::Status BuildTokenCache(const TokenCacheBuild& build, const Tokenizer& toke
   const Clock::time_point start = Clock::now();
   double next_progress = kProgressSeconds;
   ASSIGN_OR_RETURN(auto writer, TokenCacheWriter::Create(build.path));
-  RoundReader reader(build.files,
-                     kChunksPerThread * static_cast<size_t>(std::max(build.threads, 1)));
+  RoundReader reader(build, kChunksPerThread * static_cast<size_t>(std::max(build.threads, 1)));
   ASSIGN_OR_RETURN(std::vector<Chunk> round, reader.Next());
   while (!round.empty()) {
     Workers workers(build, tokenizer, &round);
@@ -187,7 +163,7 @@ absl::Status BuildTokenCache(const TokenCacheBuild& build, const Tokenizer& toke
   }
   if (writer->num_examples() == 0) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "source '", build.name, "' has no examples: '", build.files.front(), "'",
+        "source '", build.name, "' has no examples: '", build.files.front().path, "'",
         build.files.size() > 1 ? absl::StrCat(" and ", build.files.size() - 1, " more files") : "",
         build.files.size() > 1 ? " are empty" : " is empty"));
   }

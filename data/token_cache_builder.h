@@ -6,15 +6,15 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "data/jsonl_reader.h"
+#include "data/row_reader.h"
 #include "data/tokenizer.h"
 
 namespace frond {
 
 struct TokenCacheBuild {
-  std::string name;                // of the source, for messages
-  std::vector<std::string> files;  // in order
-  JsonlOptions jsonl;
+  std::string name;            // of the source, for messages
+  std::vector<RowFile> files;  // in order
+  RowLayout layout;
   int threads = 1;
   std::string path;  // of the cache file
   uint64_t key = 0;

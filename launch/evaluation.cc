@@ -11,7 +11,8 @@
 #include "configs/mixture_sources.h"
 #include "core/base/philox.h"
 #include "core/base/status_macros.h"
-#include "data/jsonl_reader.h"
+#include "data/example_reader.h"
+#include "data/row_files.h"
 #include "dist/sum_numbers.h"
 #include "dist/tensor_axis.h"
 #include "eval/greedy_decode.h"
@@ -27,17 +28,14 @@ constexpr size_t kMaxSequences = 256;
 absl::Status ForEachExample(const config::Source& source,
                             const std::function<void(Example&&)>& take) {
   const std::vector<std::string> patterns(source.path().begin(), source.path().end());
-  ASSIGN_OR_RETURN(const std::vector<std::string> files, ExpandPaths(patterns));
-  for (const std::string& file : files) {
-    ASSIGN_OR_RETURN(auto reader, JsonlReader::Open(file, JsonlOptionsOf(source)));
-    while (true) {
-      Example example;
-      ASSIGN_OR_RETURN(const bool more, reader->Next(&example));
-      if (!more) break;
-      take(std::move(example));
-    }
+  ASSIGN_OR_RETURN(std::vector<RowFile> files, FindRowFiles(patterns));
+  ExampleReader reader(std::move(files), RowLayoutOf(source));
+  while (true) {
+    Example example;
+    ASSIGN_OR_RETURN(const bool more, reader.Next(&example));
+    if (!more) return absl::OkStatus();
+    take(std::move(example));
   }
-  return absl::OkStatus();
 }
 
 }  // namespace

@@ -269,7 +269,7 @@ class Builder {
 
 }  // namespace
 
-JsonlOptions JsonlOptionsOf(const config::Source& source) {
+RowLayout RowLayoutOf(const config::Source& source) {
   const config::Fields& fields = source.fields();
   return {.fields = {.inputs = fields.inputs(),
                      .targets = fields.targets(),
@@ -287,7 +287,7 @@ absl::StatusOr<std::shared_ptr<const TokenCache>> OpenSource(const config::Sourc
                                                              int threads) {
   const TokenCacheOptions options = {.name = source.name(),
                                      .paths = {source.path().begin(), source.path().end()},
-                                     .jsonl = JsonlOptionsOf(source),
+                                     .layout = RowLayoutOf(source),
                                      .cache_dir = cache_dir,
                                      .threads = threads};
   return TokenCache::OpenOrBuild(options, tokenizer);

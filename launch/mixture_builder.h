@@ -44,6 +44,6 @@ absl::StatusOr<std::shared_ptr<const TokenCache>> OpenSource(const config::Sourc
                                                              const std::string& cache_dir,
                                                              const Tokenizer& tokenizer,
                                                              int threads);
-JsonlOptions JsonlOptionsOf(const config::Source& source);
+RowLayout RowLayoutOf(const config::Source& source);
 
 }  // namespace frond

@@ -13,6 +13,7 @@
 #include "configs/prune_config.pb.h"
 #include "core/base/file.h"
 #include "core/base/status_macros.h"
+#include "data/row_files.h"
 #include "google/protobuf/text_format.h"
 
 namespace frond {
@@ -50,7 +51,7 @@ absl::StatusOr<PruneSource> MakeSource(const config::PruneSource& source) {
   }
   const std::vector<std::string> patterns = Strings(source.path());
   PruneSource made;
-  ASSIGN_OR_RETURN(made.files, ExpandPaths(patterns));
+  ASSIGN_OR_RETURN(made.files, FindRowFiles(patterns));
   const std::string& first = patterns.front();
   const std::string base = first.substr(first.rfind('/') + 1);
   made.name = source.has_name() ? source.name() : base.substr(0, base.find('.'));
@@ -58,15 +59,15 @@ absl::StatusOr<PruneSource> MakeSource(const config::PruneSource& source) {
     return Wrong(absl::StrCat("'", made.name, "' cannot name a source: it names a file as well"));
   }
   const config::Fields& fields = source.fields();
-  made.jsonl = {.fields = {.inputs = fields.inputs(),
-                           .targets = fields.targets(),
-                           .language = fields.language(),
-                           .script = fields.script(),
-                           .dataset_name = fields.dataset_name(),
-                           .template_id = fields.template_id(),
-                           .task_type = fields.task_type()},
-                .default_language = source.language(),
-                .allow_empty_targets = true};
+  made.layout = {.fields = {.inputs = fields.inputs(),
+                            .targets = fields.targets(),
+                            .language = fields.language(),
+                            .script = fields.script(),
+                            .dataset_name = fields.dataset_name(),
+                            .template_id = fields.template_id(),
+                            .task_type = fields.task_type()},
+                 .default_language = source.language(),
+                 .allow_empty_targets = true};
   return made;
 }
 

@@ -5,7 +5,8 @@
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/status_macros.h"
-#include "data/jsonl_reader.h"
+#include "data/example_reader.h"
+#include "data/row_files.h"
 #include "data/tokenizer.h"
 #include "data/tokenizer_trainer.h"
 #include "launch/command.h"
@@ -16,10 +17,9 @@ namespace {
 // Inputs and targets of all rows, one sentence after the other. Errors end the source and are kept.
 class RowTexts {
  public:
-  explicit RowTexts(std::vector<std::string> files) : files_(std::move(files)) {
-    // The vocabulary does not care about languages.
-    options_.default_language = "und";
-  }
+  // The vocabulary does not care about languages.
+  explicit RowTexts(std::vector<RowFile> files)
+      : reader_(std::move(files), {.default_language = "und"}) {}
 
   bool Next(std::string* sentence) {
     if (target_is_next_) {
@@ -27,8 +27,9 @@ class RowTexts {
       *sentence = example_.targets;
       return true;
     }
-    status_ = Advance();
-    if (!status_.ok() || at_end_) return false;
+    const absl::StatusOr<bool> more = reader_.Next(&example_);
+    status_ = more.status();
+    if (!more.ok() || !*more) return false;
     *sentence = example_.inputs;
     target_is_next_ = true;
     return true;
@@ -36,27 +37,9 @@ class RowTexts {
   const absl::Status& status() const { return status_; }
 
  private:
-  absl::Status Advance() {
-    while (true) {
-      if (reader_ == nullptr) {
-        if (next_file_ == files_.size()) {
-          at_end_ = true;
-          return absl::OkStatus();
-        }
-        ASSIGN_OR_RETURN(reader_, JsonlReader::Open(files_[next_file_++], options_));
-      }
-      ASSIGN_OR_RETURN(const bool more, reader_->Next(&example_));
-      if (more) return absl::OkStatus();
-      reader_.reset();
-    }
-  }
-
-  std::vector<std::string> files_;
-  JsonlOptions options_;
-  size_t next_file_ = 0;
-  std::unique_ptr<JsonlReader> reader_;
+  ExampleReader reader_;
   Example example_;
-  bool target_is_next_ = false, at_end_ = false;
+  bool target_is_next_ = false;
   absl::Status status_;
 };
 
@@ -65,7 +48,7 @@ absl::Status Run(const CommandInput& input) {
   ASSIGN_OR_RETURN(const int64_t size, input.flags.GetInteger("size", 8000, 300, 1'000'000));
   options.vocab_size = static_cast<int32_t>(size);
   options.threads = static_cast<int32_t>(std::max(1u, std::thread::hardware_concurrency()));
-  ASSIGN_OR_RETURN(std::vector<std::string> files, ExpandPaths(input.flags.GetAll("input")));
+  ASSIGN_OR_RETURN(std::vector<RowFile> files, FindRowFiles(input.flags.GetAll("input")));
   RowTexts texts(std::move(files));
   const absl::StatusOr<std::string> model =
       TrainTokenizer(options, [&](std::string* sentence) { return texts.Next(sentence); });

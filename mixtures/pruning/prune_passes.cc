@@ -111,9 +111,9 @@ absl::Status PrunePasses::RunPass(size_t first, size_t end, bool study) {
   if (!is_first_pass_) return CheckRowCounts();
   for (size_t s = 0; s < source_rows_.size(); ++s) {
     if (source_rows_[s] > 0) continue;
-    return absl::InvalidArgumentError(absl::StrCat("source '", task_.sources[s].name,
-                                                   "' has no rows: '",
-                                                   task_.sources[s].files.front(), "' is empty"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("source '", task_.sources[s].name, "' has no rows: '",
+                     task_.sources[s].files.front().path, "' is empty"));
   }
   return CheckLimits();
 }

@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "core/base/status_macros.h"
-#include "data/line_reader.h"
+#include "data/row_reader.h"
 
 namespace frond {
 namespace {
@@ -18,19 +18,14 @@ bool Contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// Some lines of one file, then what became of them.
+// Some rows of one file, then what became of them.
 struct Chunk {
-  struct Line {
-    size_t end;  // in `text`; a line begins where the one before it ends
-    int64_t number;
-    bool skipped;
-  };
   int source = 0;
   const std::string* path = nullptr;
-  std::string text;
-  std::vector<Line> lines;
+  size_t first_ordinal = 0;  // of the rows of the pass
+  std::unique_ptr<RowBlock> block;
   std::vector<LookedRow> rows;
-  absl::Status status;  // of the first line that `rows` lacks
+  absl::Status status;  // of the first row that `rows` lacks
 };
 
 using Round = std::vector<Chunk>;
@@ -48,11 +43,15 @@ class RoundReader {
         ASSIGN_OR_RETURN(const bool more, OpenNext());
         if (!more) break;
       }
-      Chunk chunk;
-      chunk.source = source_;
-      chunk.path = &options_.sources[static_cast<size_t>(source_)].files[file_];
-      RETURN_IF_ERROR(Fill(&chunk));
-      if (!chunk.lines.empty()) round.push_back(std::move(chunk));
+      Chunk chunk{.source = source_, .first_ordinal = ordinal_};
+      chunk.path = &options_.sources[static_cast<size_t>(source_)].files[file_].path;
+      ASSIGN_OR_RETURN(chunk.block, reader_->Next(kChunkBytes));
+      if (chunk.block == nullptr) {
+        reader_ = nullptr;
+        continue;
+      }
+      ordinal_ += chunk.block->num_rows();
+      round.push_back(std::move(chunk));
     }
     return round;
   }
@@ -69,27 +68,9 @@ class RoundReader {
       if (++source_ == sources) return false;
       file_ = 0;
     }
-    ASSIGN_OR_RETURN(reader_,
-                     LineReader::Open(options_.sources[static_cast<size_t>(source_)].files[file_]));
+    const PruneSource& source = options_.sources[static_cast<size_t>(source_)];
+    ASSIGN_OR_RETURN(reader_, RowReader::Open(source.files[file_], source.layout));
     return true;
-  }
-
-  absl::Status Fill(Chunk* chunk) {
-    absl::string_view line;
-    while (chunk->text.size() < kChunkBytes) {
-      ASSIGN_OR_RETURN(const bool more, reader_->Next(&line));
-      if (!more) {
-        reader_ = nullptr;
-        return absl::OkStatus();
-      }
-      if (IsBlankLine(line)) continue;
-      const bool skipped = options_.skip != nullptr && ordinal_ < options_.skip->size() &&
-                           (*options_.skip)[ordinal_];
-      ++ordinal_;
-      if (!skipped) chunk->text.append(line.data(), line.size());
-      chunk->lines.push_back({chunk->text.size(), reader_->line_number(), skipped});
-    }
-    return absl::OkStatus();
   }
 
   const RoundsOptions& options_;
@@ -97,7 +78,7 @@ class RoundReader {
   int source_ = -1;
   size_t file_ = 0;
   size_t ordinal_ = 0;
-  std::unique_ptr<LineReader> reader_;
+  std::unique_ptr<RowReader> reader_;
 };
 
 // The rules' workers of one thread.
@@ -108,31 +89,33 @@ class Looker {
   }
 
   void LookAt(Chunk* chunk) {
-    chunk->rows.reserve(chunk->lines.size());
-    size_t begin = 0;
-    for (const Chunk::Line& line : chunk->lines) {
-      LookedRow row;
-      row.line = absl::string_view(chunk->text).substr(begin, line.end - begin);
-      begin = line.end;
-      row.line_number = line.number;
+    chunk->rows.reserve(chunk->block->num_rows());
+    for (size_t i = 0; i < chunk->block->num_rows(); ++i) {
+      // In its place from the start: `line` may point into the row.
+      LookedRow& row = chunk->rows.emplace_back();
+      row.line_number = chunk->block->number(i);
       row.path = chunk->path;
       row.source = chunk->source;
-      row.skipped = line.skipped;
-      if (!row.skipped) {
-        const absl::Status status = LookAtRow(&row);
-        if (!status.ok()) {
-          chunk->status = AtLine(status, *chunk->path, line.number);
-          return;
-        }
-      }
-      chunk->rows.push_back(std::move(row));
+      const size_t ordinal = chunk->first_ordinal + i;
+      row.skipped =
+          options_.skip != nullptr && ordinal < options_.skip->size() && (*options_.skip)[ordinal];
+      if (row.skipped) continue;
+      chunk->status = LookAtRow(*chunk->block, i, &row);
+      if (chunk->status.ok()) continue;
+      chunk->rows.pop_back();
+      return;
     }
   }
 
  private:
-  absl::Status LookAtRow(LookedRow* row) {
+  absl::Status LookAtRow(const RowBlock& block, size_t i, LookedRow* row) {
+    RETURN_IF_ERROR(block.ReadExample(i, &row->example));
+    ASSIGN_OR_RETURN(row->line, block.ReadLine(i, &row->made_line));
+    return block.AtRow(i, AskRules(row));
+  }
+
+  absl::Status AskRules(LookedRow* row) {
     const PruneSource& source = options_.sources[static_cast<size_t>(row->source)];
-    RETURN_IF_ERROR(ParseExample(row->line, source.jsonl, &row->example));
     for (size_t i = 0; i < workers_.size(); ++i) {
       const int rule = options_.first_rule + static_cast<int>(i);
       const LimitedRule& limited = options_.rules[i];

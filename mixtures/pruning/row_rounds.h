@@ -18,9 +18,10 @@ namespace frond {
 
 // What is known of a row before its turn comes.
 struct LookedRow {
-  absl::string_view line;
+  absl::string_view line;  // the row as JSON
+  std::string made_line;   // what `line` points to where the file is no JSONL
   int64_t line_number = 0;
-  const std::string* path = nullptr;
+  const std::string* path = nullptr;  // of the file, in the options' sources
   int source = 0;
   bool skipped = false;  // nobody looked at it: an earlier pass had dropped it
   Example example;

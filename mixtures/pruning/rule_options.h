@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "data/jsonl_reader.h"
+#include "data/row_reader.h"
 
 namespace frond {
 
@@ -133,8 +133,8 @@ struct RuleOptions {
 
 struct PruneSource {
   std::string name;  // unique
-  std::vector<std::string> files;
-  JsonlOptions jsonl;
+  std::vector<RowFile> files;
+  RowLayout layout;
 };
 
 }  // namespace frond

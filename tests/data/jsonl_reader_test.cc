@@ -7,6 +7,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "data/example_reader.h"
+#include "data/row_files.h"
+#include "nlohmann/json.hpp"
 #include "tests/data/test_files.h"
 
 namespace frond {
@@ -20,22 +23,21 @@ class JsonlReaderTest : public DataTest {
  protected:
   // All examples of a file, or the first error.
   static absl::StatusOr<std::vector<Example>> ReadAll(const std::string& path,
-                                                      const JsonlOptions& options = {}) {
-    auto reader = JsonlReader::Open(path, options);
-    if (!reader.ok()) return reader.status();
+                                                      const RowLayout& layout = {}) {
+    ExampleReader reader({{.path = path}}, layout);
     std::vector<Example> examples;
     while (true) {
       Example example;
-      const auto more = (*reader)->Next(&example);
+      const auto more = reader.Next(&example);
       if (!more.ok()) return more.status();
       if (!*more) return examples;
       examples.push_back(example);
     }
   }
 
-  static std::string Error(absl::string_view line, const JsonlOptions& options = {}) {
+  static std::string Error(absl::string_view line, const RowLayout& layout = {}) {
     Example example;
-    const absl::Status status = ParseExample(line, options, &example);
+    const absl::Status status = ParseExample(line, layout, &example);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << line;
     EXPECT_EQ(status.message().find('\n'), absl::string_view::npos);
     return std::string(status.message());
@@ -68,14 +70,14 @@ TEST_F(JsonlReaderTest, ReadsTheAyaFields) {
 }
 
 TEST_F(JsonlReaderTest, OtherNamesScalarsAndDefaultLanguage) {
-  JsonlOptions options;
-  options.fields.inputs = "prompt";
-  options.fields.targets = "response";
-  options.default_language = "en";
+  RowLayout layout;
+  layout.fields.inputs = "prompt";
+  layout.fields.targets = "response";
+  layout.default_language = "en";
   Example e;
   ASSERT_TRUE(
       ParseExample(R"({"prompt": -5, "response": 1.50, "script": true, "template_id": null})",
-                   options, &e)
+                   layout, &e)
           .ok());
   EXPECT_EQ(e.inputs, "-5");
   EXPECT_EQ(e.targets, "1.50");
@@ -83,7 +85,7 @@ TEST_F(JsonlReaderTest, OtherNamesScalarsAndDefaultLanguage) {
   EXPECT_EQ(e.template_id, "");
   EXPECT_EQ(e.language, "en");
   ASSERT_TRUE(
-      ParseExample(R"({"prompt": "", "response": "r", "language": "fr"})", options, &e).ok());
+      ParseExample(R"({"prompt": "", "response": "r", "language": "fr"})", layout, &e).ok());
   EXPECT_EQ(e.language, "fr");
 }
 
@@ -115,6 +117,46 @@ TEST_F(JsonlReaderTest, DeepNestingIsNoDanger) {
   Example e;
   EXPECT_TRUE(ParseExample(deep, {}, &e).ok());
   EXPECT_THAT(Error(std::string(200000, '[')), HasSubstr("the line is an array"));
+}
+
+TEST_F(JsonlReaderTest, RawRowsKeepNestedValues) {
+  const std::string path =
+      Write("squad.jsonl", R"({"question": "q", "answers": {"text": ["a", "b"]},)"
+                           R"( "id": 7, "ok": true, "ratio": 0.5, "none": null})"
+                           "\n\n{\"lang\": 3}\n[]\n");
+  RowLayout layout;
+  layout.fields.language = "id";
+  auto reader = RowReader::Open({.path = path}, layout);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  const auto block = (*reader)->Next(1 << 20);
+  ASSERT_TRUE(block.ok()) << block.status();
+  ASSERT_EQ((*block)->num_rows(), 3u);
+  nlohmann::json raw;
+  ASSERT_TRUE((*block)->ReadRaw(0, &raw).ok());
+  EXPECT_EQ(raw, nlohmann::json::parse(R"({"question": "q", "answers": {"text": ["a", "b"]},
+      "id": 7, "ok": true, "ratio": 0.5, "none": null})"));
+  Example e;
+  ASSERT_TRUE((*block)->ReadNames(0, raw, &e).ok());
+  EXPECT_EQ(e.language, "7");
+  ASSERT_TRUE((*block)->ReadRaw(1, &raw).ok());
+  EXPECT_THAT(std::string((*block)->ReadNames(1, raw, &e).message()),
+              EndsWith("squad.jsonl:3: field 'id' is missing; name it under 'fields' or set the "
+                       "source's 'language'"));
+  EXPECT_THAT(std::string((*block)->ReadRaw(2, &raw).message()),
+              HasSubstr("squad.jsonl:4: the line is an array"));
+  std::string storage;
+  EXPECT_EQ(*(*block)->ReadLine(1, &storage), "{\"lang\": 3}");
+  EXPECT_EQ(*(*reader)->Next(1 << 20), nullptr);
+}
+
+TEST_F(JsonlReaderTest, RawRowsThatNestTooDeepAreRefused) {
+  nlohmann::json raw;
+  const auto nested = [](size_t depth) {
+    return "{\"a\": " + std::string(depth, '[') + std::string(depth, ']') + "}";
+  };
+  EXPECT_TRUE(ParseRaw(nested(400), &raw).ok());
+  EXPECT_THAT(std::string(ParseRaw(nested(1000000), &raw).message()), HasSubstr("nests deeper"));
+  EXPECT_TRUE(ParseRaw("{\"a\": \"" + std::string(1000, '[') + "\"}", &raw).ok());
 }
 
 TEST_F(JsonlReaderTest, PlainAndPackedGiveTheSame) {

@@ -131,9 +131,9 @@ TEST_F(TokenCacheTest, BuiltOnceAndAgainWhenSomethingChanged) {
   EXPECT_THAT(Open(options)->languages(), ElementsAre("de", "en"));
   EXPECT_EQ(CacheFiles().size(), 1u) << "the old copy was replaced";
 
-  options.jsonl.fields.language = "task_type";
+  options.layout.fields.language = "task_type";
   EXPECT_THAT(Open(options)->languages(), ElementsAre("task0", "task1"));
-  options.jsonl.fields = {};
+  options.layout.fields = {};
 
   const auto other = TinyTokenizer(350);
   const auto cache = TokenCache::OpenOrBuild(options, *other);

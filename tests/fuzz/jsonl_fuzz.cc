@@ -9,8 +9,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "core/base/check.h"
+#include "data/example_reader.h"
 #include "data/jsonl_reader.h"
 #include "data/utf8.h"
+#include "nlohmann/json.hpp"
 
 namespace frond {
 namespace {
@@ -37,15 +39,17 @@ void FuzzLine(absl::string_view line) {
   Example example;
   const absl::Status status = ParseExample(line, {}, &example);
   status.ok() ? CheckExample(example) : CheckMessage(status);
+  nlohmann::json raw;
+  const absl::Status raw_status = ParseRaw(line, &raw);
+  raw_status.ok() ? CHECK(raw.is_object()) : CheckMessage(raw_status);
 }
 
 // `path` holds the bytes.
 void FuzzFile(const std::string& path) {
-  const auto reader = JsonlReader::Open(path, {.default_language = "und"});
-  if (!reader.ok()) return CheckMessage(reader.status());
+  ExampleReader reader({{.path = path}}, {.default_language = "und"});
   Example example;
   while (true) {
-    const absl::StatusOr<bool> more = (*reader)->Next(&example);
+    const absl::StatusOr<bool> more = reader.Next(&example);
     if (!more.ok()) return CheckMessage(more.status());
     if (!*more) return;
     CheckExample(example);

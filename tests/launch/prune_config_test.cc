@@ -36,7 +36,7 @@ TEST_F(PruneConfigTest, NamesAreMadeWhereNoneIsGiven) {
   ASSERT_TRUE(options.ok()) << options.status();
   EXPECT_EQ(options->out_dir, "out");
   EXPECT_EQ(options->sources[0].name, "wiki");
-  EXPECT_TRUE(options->sources[0].jsonl.allow_empty_targets);
+  EXPECT_TRUE(options->sources[0].layout.allow_empty_targets);
   ASSERT_EQ(options->rules.size(), 3u);
   EXPECT_EQ(options->rules[0].name, "urls");
   EXPECT_EQ(options->rules[2].name, "urls 2");

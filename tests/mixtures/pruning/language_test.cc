@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "data/corpus/corpus.h"
 #include "data/line_reader.h"
+#include "data/row_files.h"
 #include "tests/mixtures/pruning/prune_fixture.h"
 
 namespace frond {

@@ -76,8 +76,8 @@ class PruneTest : public DataTest {
     std::string text;
     for (size_t i = 0; i < rows.size(); ++i) text += ToLine(rows[i], static_cast<int64_t>(i));
     return {.name = name,
-            .files = {Write(name + ".jsonl", text)},
-            .jsonl = {.allow_empty_targets = true}};
+            .files = {{.path = Write(name + ".jsonl", text)}},
+            .layout = {.allow_empty_targets = true}};
   }
 
   static RuleOptions Rule(const std::string& name, decltype(RuleOptions::how) how) {

@@ -113,8 +113,8 @@ TEST_F(PrunerTest, LedgerHashKnowsContentAndNotPlaces) {
   ASSERT_TRUE(CreateDirectories(moved).ok());
   for (PruneSource& source : options.sources) {
     const std::string to = JoinPath(moved, source.name + ".jsonl");
-    ASSERT_TRUE(RenamePath(source.files[0], to).ok());
-    source.files[0] = to;
+    ASSERT_TRUE(RenamePath(source.files[0].path, to).ok());
+    source.files[0].path = to;
   }
   EXPECT_EQ(Run(options)->ledger_hash, hash);
 }
@@ -123,8 +123,8 @@ TEST_F(PrunerTest, RowsAreWrittenAsTheyStood) {
   const std::string line = "{\"targets\": \"\\u00e9\", \"extra\": [1, {}],  \"inputs\":\"b\"}";
   PruneOptions options = {
       .sources = {{.name = "a",
-                   .files = {Write("a.jsonl.gz", Gzip(line + "\r\n\n" + line))},
-                   .jsonl = {.default_language = "fr"}}},
+                   .files = {{.path = Write("a.jsonl.gz", Gzip(line + "\r\n\n" + line))}},
+                   .layout = {.default_language = "fr"}}},
       .rules = {Rule("cap", CapOptions{.rows = 1, .choice = CapOptions::Choice::kFirst})},
       .zstd = false};
   ASSERT_TRUE(Run(options).ok());
@@ -198,7 +198,7 @@ TEST_F(PrunerTest, RandomChoiceIsFairAndDoesNotDependOnTheOrder) {
 
   std::string reversed;
   for (int64_t i = 3999; i >= 0; --i) reversed += ToLine(rows[static_cast<size_t>(i)], i);
-  options.sources[0].files = {Write("reversed.jsonl", reversed)};
+  options.sources[0].files = {{.path = Write("reversed.jsonl", reversed)}};
   ASSERT_TRUE(Run(options).ok());
   std::vector<int64_t> again = Kept(options, "a");
   std::reverse(again.begin(), again.end());
@@ -239,7 +239,8 @@ TEST_F(PrunerTest, BadInputIsOneLineAndLeavesNothing) {
                              .rules = {Rule("target", TargetOptions{})}};
   PruneOptions bad = good;
   bad.sources[0].files = {
-      Write("bad.jsonl", ToLine(rows[0], 0) + "\n" + ToLine(rows[1], 1) + "{\"inputs\": 3}\n")};
+      {.path = Write("bad.jsonl",
+                     ToLine(rows[0], 0) + "\n" + ToLine(rows[1], 1) + "{\"inputs\": 3}\n")}};
   EXPECT_THAT(std::string(Fail(bad).message()),
               AllOf(HasSubstr("bad.jsonl:4: "), HasSubstr("targets")));
 
@@ -256,7 +257,7 @@ TEST_F(PrunerTest, BadInputIsOneLineAndLeavesNothing) {
   bad.sources = {Source("slow", {{std::string(60, 'a') + "b", "y"}})};
   EXPECT_THAT(std::string(Fail(bad).message()), HasSubstr("slow.jsonl:1: the pattern"));
   bad = good;
-  bad.sources[0].files = {Write("empty.jsonl", "\n\n")};
+  bad.sources[0].files = {{.path = Write("empty.jsonl", "\n\n")}};
   EXPECT_THAT(std::string(Fail(bad).message()), HasSubstr("has no rows"));
 }
 
