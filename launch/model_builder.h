@@ -39,7 +39,7 @@ struct ModelPlace {
 ModelPlace PlaceOnMesh(const config::Mesh& config, ProcessMesh& mesh, const TensorAxis& axis);
 
 // A model whose weights are read from model.path or, where there is none, drawn from `seed`; ready
-// for products once its weights are shared (dist/weight_shards.h). A tensor axis whose size does
+// for products once its weights are complete (dist/weight_shards.h). A tensor axis whose size does
 // not divide the model is an error.
 absl::StatusOr<std::unique_ptr<T5Model>> BuildModel(Context& ctx, const config::Model& model,
                                                     const T5Config& t5, uint64_t seed,

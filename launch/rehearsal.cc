@@ -7,7 +7,6 @@
 #include "core/tensor/meta_allocator.h"
 #include "dist/process_mesh.h"
 #include "dist/sum_numbers.h"
-#include "dist/weight_shards.h"
 #include "launch/model_builder.h"
 #include "launch/optimizer_builder.h"
 #include "launch/step_gradients.h"
@@ -48,8 +47,8 @@ class PlannedRank {
     ASSIGN_OR_RETURN(optimizer_, BuildOptimizer(config_.optimizer()));
     gradients_ = std::make_unique<StepGradients>(ctx_, config_.optimizer(), model_->params(),
                                                  *optimizer_, *mesh_, axis);
-    ShareWeights(ctx_, model_->params(), mesh_->data());
-    model_->params().PrepareCompute(ctx_, /*for_training=*/true);
+    // The first pass gathers them, as every later one does.
+    gradients_->weights().MarkChanged(ctx_);
     return absl::OkStatus();
   }
 
@@ -63,7 +62,6 @@ class PlannedRank {
     SumNumbers(*world_, sums);
     RETURN_IF_ERROR(gradients_->Finish(ctx_).status());
     gradients_->Update(ctx_, info);
-    model_->params().PrepareCompute(ctx_, /*for_training=*/true);
     return absl::OkStatus();
   }
 

@@ -2,13 +2,15 @@
 
 #include <vector>
 
-#include "dist/weight_shards.h"
-
 namespace frond {
 
-StepGradients::StepGradients(Context& ctx, const config::Optimizer& config, const ParamStore& store,
+StepGradients::StepGradients(Context& ctx, const config::Optimizer& config, ParamStore& store,
                              Optimizer& optimizer, ProcessMesh& mesh, const TensorAxis& axis)
-    : store_(&store), optimizer_(&optimizer), mesh_(&mesh), axis_(axis) {
+    : store_(&store),
+      optimizer_(&optimizer),
+      mesh_(&mesh),
+      axis_(axis),
+      weights_(store, mesh.data()) {
   const bool is_sharded = store.shards().size > 1;
   Ownership ownership = {.tensor = &mesh.tensor()};
   if (is_sharded) {
@@ -67,7 +69,7 @@ void StepGradients::Update(Context& ctx, const StepInfo& info) {
     }
     optimizer_->Update(ctx, updates, info);
   }
-  ShareWeights(ctx, *store_, mesh_->data());
+  weights_.MarkChanged(ctx);
 }
 
 }  // namespace frond

@@ -8,6 +8,7 @@
 #include "dist/keep_grads.h"
 #include "dist/process_mesh.h"
 #include "dist/sharded_grads.h"
+#include "dist/weight_shards.h"
 #include "optim/optimizer.h"
 #include "optim/update_in_backward.h"
 
@@ -20,7 +21,7 @@ class StepGradients {
  public:
   // Registers the optimizer for what this rank owns. All outlive the object; `axis` is the mesh's
   // tensor axis.
-  StepGradients(Context& ctx, const config::Optimizer& config, const ParamStore& store,
+  StepGradients(Context& ctx, const config::Optimizer& config, ParamStore& store,
                 Optimizer& optimizer, ProcessMesh& mesh, const TensorAxis& axis);
 
   // Returns the sink of the step's passes. `info` serves updates inside the pass.
@@ -31,9 +32,11 @@ class StepGradients {
   // The global norm of the step's gradients, over all ranks. An error names the first parameter
   // whose gradient is not finite.
   absl::StatusOr<double> Finish(Context& ctx);
-  // Updates the weights of the step `info`, where the passes have not, and makes them known to
-  // all ranks.
+  // Updates the masters of the step `info`, where the passes have not. The next pass makes the
+  // weights known to all ranks as it goes.
   void Update(Context& ctx, const StepInfo& info);
+  // How they become known.
+  WeightShards& weights() { return weights_; }
 
  private:
   ConstView Grad(const Param& param) const;
@@ -42,6 +45,7 @@ class StepGradients {
   Optimizer* optimizer_;
   ProcessMesh* mesh_;
   TensorAxis axis_;
+  WeightShards weights_;
   // One of them.
   std::unique_ptr<KeepGrads> kept_;
   std::unique_ptr<ShardedGrads> sharded_;

@@ -116,7 +116,6 @@ absl::Status Trainer::Step() {
                      "; the batch of rank ", world_.rank(), " holds", LanguageMix(plan)));
   }
   gradients_->Update(ctx_, InfoOf(ClipScale(*norm, config_.optimizer().clip_global_norm())));
-  model_->params().PrepareCompute(ctx_, /*for_training=*/true);
   CountStep(plan, sums, *norm);
   last_step_seconds_ =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -210,6 +209,7 @@ absl::Status Trainer::EvaluateNow() {
   // Until it is done; where a stop comes first, the checkpoint says that it is still to do.
   evaluation_pending_ = true;
   if (stop_agreed_) return absl::OkStatus();
+  gradients_->weights().Complete(ctx_);
   const absl::StatusOr<LanguageScores> scores = evaluation_->Run(ctx_, *model_, *mesh_, stop_);
   if (!scores.ok()) {
     // A stop that came in the middle: the evaluation is put off, the run is saved.

@@ -12,7 +12,6 @@
 #include "core/base/log.h"
 #include "core/base/status_macros.h"
 #include "dist/collective_watchdog.h"
-#include "dist/weight_shards.h"
 #include "launch/agree.h"
 #include "launch/cpu_threads.h"
 #include "launch/find_checkpoint.h"
@@ -119,8 +118,9 @@ absl::Status Trainer::Resume() {
     LOG(INFO) << "Resuming from " << path;
   }
   RETURN_IF_ERROR(AgreeOnStatus(world_, optimizer_->CheckFirstStep(state_.step)));
-  ShareWeights(ctx_, model_->params(), mesh_->data());
-  model_->params().PrepareCompute(ctx_, /*for_training=*/true);
+  // Whole from the start, so that the table counts all that the run keeps.
+  gradients_->weights().MarkChanged(ctx_);
+  gradients_->weights().Complete(ctx_);
   return absl::OkStatus();
 }
 

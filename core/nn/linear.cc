@@ -13,7 +13,7 @@ void Linear::Multiply(Context& ctx, ConstView a, Trans trans, Write mode, View c
   if (const PackedWeight* pack = weight_->Pack(trans)) {
     MatMulPacked(ctx, a, *pack, trans, mode, c);
   } else {
-    MatMul(ctx, a, Trans::kNo, weight_->value, trans, mode, c);
+    MatMul(ctx, a, Trans::kNo, weight_->Weight(), trans, mode, c);
   }
 }
 

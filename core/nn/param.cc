@@ -28,6 +28,11 @@ ParamSlice PartOf(const Shape& whole, int split_dim, const AxisPlace& place) {
 
 }  // namespace
 
+ConstView Param::Weight() const {
+  CHECK(is_ready) << name << " is read before it is whole: await its section, or complete all";
+  return value;
+}
+
 MasterView Param::master() {
   if (!exact.empty()) return {exact};
   return {OwnedRows(value), low};
@@ -52,9 +57,16 @@ Param& ParamStore::Add(const Scope& scope, const ParamSpec& spec) {
   param->shape = spec.shape.rank() == 2 ? Shape{param->slice.rows, param->slice.cols}
                                         : Shape{param->slice.rows};
   param->owned = param->slice.ShareOfRows(shards_);
+  param->section = spec.use == ParamUse::kVector ? 0 : num_sections() - 1;
+  sections_[static_cast<size_t>(param->section)].push_back(param.get());
   params_.push_back(std::move(param));
   by_name_[scope.name()] = params_.back().get();
   return *params_.back();
+}
+
+int ParamStore::StartSection() {
+  sections_.emplace_back();
+  return num_sections() - 1;
 }
 
 Param* ParamStore::Find(absl::string_view name) const {

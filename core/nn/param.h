@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "core/base/philox.h"
 #include "core/nn/param_slice.h"
+#include "core/nn/weight_gate.h"
 #include "core/ops/master.h"
 #include "core/ops/matmul.h"
 #include "core/tensor/tensor.h"
@@ -65,7 +66,8 @@ struct ParamSpec {
 struct Param {
   std::string name;
   ParamSpec spec;
-  int index = 0;  // position in declaration order
+  int index = 0;    // position in declaration order
+  int section = 0;  // see ParamStore::StartSection
   // This rank's part, as spec.partition lays the parameter on the tensor axis: `shape` has the
   // split dim divided by the axis's size.
   Shape shape;
@@ -73,8 +75,12 @@ struct Param {
   // The rows of it whose master this rank keeps and updates; all where weights are not sharded.
   ParamSlice owned;
   // What products and look-ups read, in `shape`: the master weight itself (f32, or f64 in tests),
-  // or the bf16 that it is or rounds to.
+  // or the bf16 that it is or rounds to. Passes get it from Weight.
   Tensor value;
+  // False while `value` and the forms of it are older than a master of any rank.
+  bool is_ready = true;
+  // `value`, for a pass. CHECKs that it is ready.
+  ConstView Weight() const;
   // Of the owned rows: the rest of a split weight, and the f32 master of a bf16 `value`.
   Tensor low, exact;
   // The master weights of the owned rows, which steps change.
@@ -95,7 +101,8 @@ struct Param {
   PackedWeight forward;   // y = x W^T
   PackedWeight backward;  // dx = dy W
 
-  // The form for products with this use of the weight; null: they read `value`.
+  // The form for products with this use of the weight; null: they read `value`. CHECKs that the
+  // parameter is ready.
   const PackedWeight* Pack(Trans trans) const;
 };
 
@@ -105,7 +112,7 @@ class ParamStore {
   // `compute` is; other formats are for bf16 products, and vectors are whole in every format.
   // `tensor` is this rank's place on the tensor axis, `shards` among the ranks that share the rows
   // of every master out among them (ZeRO: Rajbhandari et al., 2020); those ranks make each other's
-  // rows of Param::value known by ShareWeights (dist/weight_shards.h).
+  // rows of Param::value known by WeightShards (dist/weight_shards.h).
   explicit ParamStore(DType compute, MasterFormat masters = MasterFormat::kWhole,
                       AxisPlace tensor = {}, AxisPlace shards = {});
 
@@ -117,6 +124,22 @@ class ParamStore {
   // reference stays valid as long as the store. No memory is taken
   // yet.
   Param& Add(const Scope& scope, const ParamSpec& spec);
+
+  // What is declared from here on forms a section: parameters that a pass begins to read at once,
+  // after those of the sections before it. Vectors belong to section 0 wherever they are declared:
+  // they are few elements. Returns the section's number.
+  int StartSection();
+  int num_sections() const { return static_cast<int>(sections_.size()); }
+  std::span<Param* const> section(int number) const {
+    return sections_[static_cast<size_t>(number)];
+  }
+  // Training passes await every section before they read it (WeightGate::Await); without a gate
+  // weights are always ready. Other passes await nothing, since ranks may differ in them: they
+  // CHECK that what they read is ready. `gate` may be null.
+  void SetGate(WeightGate* gate) { gate_ = gate; }
+  void Await(Context& ctx, int section) {
+    if (gate_ != nullptr) gate_->Await(ctx, section);
+  }
 
   // Declaration order.
   std::span<const std::unique_ptr<Param>> params() const { return params_; }
@@ -134,6 +157,8 @@ class ParamStore {
   // Rebuilds the forms that products use from the values; call it after those changed and before
   // the next forward. `for_training` also builds the forms that only gradients need.
   void PrepareCompute(Context& ctx, bool for_training);
+  // Of one section.
+  void PrepareCompute(Context& ctx, int section, bool for_training);
 
  private:
   void Allocate(Context& ctx, Param& param) const;
@@ -141,7 +166,9 @@ class ParamStore {
   DType compute_;
   MasterFormat masters_;
   AxisPlace tensor_, shards_;
+  WeightGate* gate_ = nullptr;
   std::vector<std::unique_ptr<Param>> params_;
+  std::vector<std::vector<Param*>> sections_{1};
   std::unordered_map<std::string, Param*> by_name_;
 };
 

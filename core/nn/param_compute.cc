@@ -5,14 +5,21 @@
 namespace frond {
 
 const PackedWeight* Param::Pack(Trans trans) const {
+  CHECK(is_ready) << name << " is read before it is whole: await its section, or complete all";
   if (backward.Serves(trans)) return &backward;
   return forward.Serves(trans) ? &forward : nullptr;
 }
 
 void ParamStore::PrepareCompute(Context& ctx, bool for_training) {
+  for (int section = 0; section < num_sections(); ++section) {
+    PrepareCompute(ctx, section, for_training);
+  }
+}
+
+void ParamStore::PrepareCompute(Context& ctx, int section, bool for_training) {
   if (compute_ == DType::kF64) return;  // products in f64 read the masters
   const bool plain = UsesPlainWeights(ctx);
-  for (const auto& param : params_) {
+  for (Param* param : this->section(section)) {
     const ParamUse use = param->spec.use;
     if (use != ParamUse::kMatrix && use != ParamUse::kEmbeddingAndMatrix) continue;
     CHECK(!param->value.empty()) << param->name << " has no memory yet";

@@ -26,13 +26,13 @@ NormLayer::NormLayer(ParamStore& store, const Scope& scope, const BlockDims& dim
       axis_(dims.axis) {}
 
 void NormLayer::Forward(Context& ctx, ConstView x, View y, View rstd) const {
-  RmsNorm(ctx, x, scale_->value, epsilon_, y, rstd);
+  RmsNorm(ctx, x, scale_->Weight(), epsilon_, y, rstd);
 }
 
 void NormLayer::Backward(Context& ctx, ConstView dy, ConstView x, ConstView rstd, Write mode,
                          View dx, GradSink& sink) const {
   axis_->AddOverRows(ctx, sink.Open(ctx, *scale_), [&](View dscale) {
-    RmsNormGrad(ctx, dy, x, scale_->value, rstd, mode, dx, dscale);
+    RmsNormGrad(ctx, dy, x, scale_->Weight(), rstd, mode, dx, dscale);
   });
   sink.Close(ctx, *scale_);
 }

@@ -12,6 +12,7 @@ std::vector<Block> MakeBlocks(ParamStore& store, const Scope& scope, const Block
   const int64_t count = is_decoder ? dims.config->num_decoder_layers : dims.config->num_layers;
   for (int i = 0; i < count; ++i) {
     const size_t first = store.params().size();
+    const int section = store.StartSection();
     const Scope layers = scope / "block" / i / "layer";
     AttentionBlock self(store, layers / 0, dims, {.is_decoder = is_decoder, .layer = i});
     std::unique_ptr<AttentionBlock> cross;
@@ -20,7 +21,7 @@ std::vector<Block> MakeBlocks(ParamStore& store, const Scope& scope, const Block
           store, layers / 1, dims, AttentionRole{.is_decoder = true, .is_cross = true, .layer = i});
     }
     FeedForwardBlock feed_forward(store, layers / (is_decoder ? 2 : 1), dims, is_decoder, i);
-    blocks.push_back({std::move(self), std::move(cross), std::move(feed_forward), {}});
+    blocks.push_back({std::move(self), std::move(cross), std::move(feed_forward), section, {}});
     for (size_t p = store.params().size(); p > first; --p) {
       blocks.back().params.push_back(store.params()[p - 1].get());
     }
@@ -52,7 +53,8 @@ void CloseBlock(Context& ctx, const Block& block, GradSink& sink) {
 }  // namespace
 
 Stack::Stack(ParamStore& store, const Scope& scope, const BlockDims& dims, bool is_decoder)
-    : dims_(dims),
+    : store_(&store),
+      dims_(dims),
       is_decoder_(is_decoder),
       blocks_(MakeBlocks(store, scope, dims, is_decoder)),
       bias_(&store.Add(
@@ -65,7 +67,7 @@ Stack::Stack(ParamStore& store, const Scope& scope, const BlockDims& dims, bool 
       final_norm_(store, scope / "final_layer_norm", dims) {}
 
 AttentionBlock::Input Stack::SelfInput(ConstView x, const Input& in) const {
-  return {.x = x, .layout = in.layout, .bias = bias_->value, .dropout = in.dropout};
+  return {.x = x, .layout = in.layout, .bias = bias_->Weight(), .dropout = in.dropout};
 }
 
 AttentionBlock::Input Stack::CrossInput(ConstView x, const Input& in) const {
@@ -113,6 +115,7 @@ Tensor Stack::Forward(Context& ctx, Tensor x, const Input& in, const RecomputePl
   const bool keep_blocks = keep != nullptr && plan.mode != RecomputeMode::kBlock;
   CHECK(!keep_blocks || chunks.size() == 1) << "activations of chunks are never kept";
   for (const Block& block : blocks_) {
+    if (keep != nullptr) store_->Await(ctx, block.section);
     Tensor out(ctx, x.shape(), dims_.residual);
     BlockSaved saved;
     for (const TokenChunk& chunk : chunks) {

@@ -31,6 +31,7 @@ struct Block {
   AttentionBlock self;
   std::unique_ptr<AttentionBlock> cross;
   FeedForwardBlock feed_forward;
+  int section;                 // of its matrices
   std::vector<Param*> params;  // in the order in which a backward pass closes them
 };
 
@@ -61,7 +62,8 @@ class Stack {
   };
 
   // `x` [T, d] is the embedded input (residual dtype), consumed. Returns the normalised output [T,
-  // d] in the compute dtype, after dropout. keep == nullptr: inference.
+  // d] in the compute dtype, after dropout. Blocks are awaited; keep == nullptr: inference, for
+  // which all weights are ready.
   Tensor Forward(Context& ctx, Tensor x, const Input& in, const RecomputePlan& plan,
                  Saved* keep) const;
 
@@ -76,7 +78,7 @@ class Stack {
   // For decoding with a cache.
   const std::vector<Block>& blocks() const { return blocks_; }
   const NormLayer& final_norm() const { return final_norm_; }
-  ConstView bias_table() const { return bias_->value; }
+  ConstView bias_table() const { return bias_->Weight(); }
 
  private:
   // What a block's backward pass changes beside its parameters' gradients.
@@ -94,6 +96,7 @@ class Stack {
   AttentionBlock::Input CrossInput(ConstView x, const Input& in) const;
   DropoutSpec OutputDropout(const Context& ctx, const Input& in) const;
 
+  ParamStore* store_;
   BlockDims dims_;
   bool is_decoder_;
   std::vector<Block> blocks_;

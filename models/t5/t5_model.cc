@@ -37,6 +37,14 @@ ParamSpec TableSpec(const T5Config& config, double stddev, ParamUse use) {
           .use = use};
 }
 
+// A head of its own is what a pass reads last.
+Param* AddHead(ParamStore& store, const T5Config& config) {
+  store.StartSection();
+  return &store.Add(
+      Scope("lm_head") / "weight",
+      TableSpec(config, 1 / std::sqrt(static_cast<double>(config.d_model)), ParamUse::kMatrix));
+}
+
 }  // namespace
 
 // A batch as the stacks see it. Both sides are filled up to a multiple of a tile that is at most
@@ -115,11 +123,7 @@ T5Model::T5Model(const T5Config& config, const T5Options& options)
                     config.tied_head ? ParamUse::kEmbeddingAndMatrix : ParamUse::kEmbedding))),
       encoder_(params_, Scope("encoder"), dims_, /*is_decoder=*/false),
       decoder_(params_, Scope("decoder"), dims_, /*is_decoder=*/true),
-      head_(config.tied_head
-                ? embedding_
-                : &params_.Add(Scope("lm_head") / "weight",
-                               TableSpec(config, 1 / std::sqrt(static_cast<double>(config.d_model)),
-                                         ParamUse::kMatrix))) {}
+      head_(config.tied_head ? embedding_ : AddHead(params_, config)) {}
 
 VocabularyPart T5Model::vocabulary_part() const {
   const TensorAxis& axis = options_.tensor;
@@ -127,7 +131,7 @@ VocabularyPart T5Model::vocabulary_part() const {
 }
 
 HeadWeight T5Model::head() const {
-  return {.value = head_->value,
+  return {.value = head_->Weight(),
           .forward = head_->Pack(Trans::kYes),
           .backward = head_->Pack(Trans::kNo)};
 }
@@ -155,7 +159,7 @@ HeadLossSpec T5Model::HeadSpec(double z_loss) const {
 Tensor T5Model::EmbedTokens(Context& ctx, std::span<const int32_t> ids,
                             const TensorAxis& axis) const {
   Tensor x(ctx, {static_cast<int64_t>(ids.size()), config_.d_model}, dims_.residual);
-  Embedding(ctx, embedding_->value, ids, x, vocabulary_part());
+  Embedding(ctx, embedding_->Weight(), ids, x, vocabulary_part());
   return axis.Sum(ctx, std::move(x));  // of one row and zeros
 }
 
@@ -210,6 +214,7 @@ Tensor T5Model::RunDecoder(Context& ctx, const Pass& pass, ConstView memory, flo
 TokenLosses T5Model::ForwardBackward(Context& ctx, const Batch& batch, const LossInput& loss,
                                      GradSink& sink) {
   if (batch.num_examples() == 0) {
+    params_.Await(ctx, params_.num_sections() - 1);
     if (head_ != embedding_) sink.Close(ctx, *head_);
     decoder_.CloseAll(ctx, sink);
     encoder_.CloseAll(ctx, sink);
@@ -218,6 +223,7 @@ TokenLosses T5Model::ForwardBackward(Context& ctx, const Batch& batch, const Los
   }
   const Pass pass(batch, *this, loss.dropout > 0);
   Stack::Saved encoder_saved, decoder_saved;
+  params_.Await(ctx, embedding_->section);
   Tensor memory = RunEncoder(ctx, pass, loss.dropout, &encoder_saved);
   Tensor hidden = RunDecoder(ctx, pass, memory, loss.dropout, &decoder_saved);
 
@@ -226,6 +232,7 @@ TokenLosses T5Model::ForwardBackward(Context& ctx, const Batch& batch, const Los
   Tensor nll(ctx, {targets}, dims_.statistics()), log_z(ctx, {targets}, dims_.statistics());
   Tensor dhidden(ctx, hidden.shape(), dims_.compute);
   Fill(ctx, 0, Rows(dhidden.view(), targets, pass.target.num_tokens));
+  params_.Await(ctx, head_->section);
   HeadLoss(ctx, Rows(hidden.view(), 0, targets), head(), batch.target_ids, loss.token_weights,
            HeadSpec(loss.z_loss), nll, log_z, Rows(dhidden.view(), 0, targets),
            sink.Open(ctx, *head_));

@@ -1,5 +1,11 @@
 // What a run computes does not depend on the mesh of its ranks: every factorisation into data x
 // tensor, sequence parallelism, and masters sharded over the data ranks.
+#include <iterator>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_split.h"
+#include "dist/communication_count.h"
 #include "tests/launch/trainer_runs.h"
 
 namespace frond {
@@ -104,6 +110,55 @@ TEST_F(MeshInvarianceTest, FormatsOfMastersShardToTheSameBits) {
       EXPECT_TRUE(sharded.weights == whole.weights) << config::Model::Masters_Name(masters);
     }
   }
+}
+
+// What stands between two steps may need all weights, as an evaluation does, in which ranks differ
+// in what they run (here one of them has nothing to do), or not, as a save does. Either way weights
+// are gathered once for each change of the masters.
+TEST_F(MeshInvarianceTest, EvaluationsAndSavesOfShardedRunsGatherNothingTwice) {
+  struct Outcome {
+    std::vector<double> losses;
+    int evaluations = 0;
+    CommunicationCount::Entry gathers;  // over the data axis
+  };
+  const auto run = [&](bool with_evaluation) {
+    config::TrainConfig config = On(HeadedConfig(), {.data = 4, .zero_stage = 2});
+    config.set_steps(5);
+    config.mutable_report()->set_every_steps(1);
+    config.mutable_checkpoint()->set_every_steps(with_evaluation ? 3 : 100);
+    if (with_evaluation) {
+      config.mutable_eval()->set_every_steps(2);
+      config.mutable_eval()->set_max_examples_per_language(1);
+      config.mutable_eval()->set_max_new_tokens(4);
+      *config.mutable_eval()->add_source() = config.data().source(0);
+    }
+    Outcome outcome;
+    RunThreadRanks(4, [&](Communicator& threads) {
+      const auto log = std::make_shared<CommunicationLog>();
+      CountingCommunicator world(threads, log);
+      auto trainer = Trainer::Create(Resolved(config), world, nullptr);
+      CHECK_OK(trainer.status());
+      CHECK_OK((*trainer)->Run());
+      if (world.rank() == 0) {
+        outcome.gathers = std::next(log->groups.begin())->count.of(CollectiveKind::kAllGather);
+      }
+    });
+    const auto lines = ReadFile(JoinPath(config.work_dir(), "metrics.jsonl"));
+    CHECK_OK(lines.status());
+    for (const absl::string_view line : absl::StrSplit(*lines, '\n', absl::SkipEmpty())) {
+      const auto json = nlohmann::json::parse(std::string(line));
+      if (json.contains("grad_norm")) outcome.losses.push_back(json["loss"]);
+      if (!json.contains("grad_norm")) ++outcome.evaluations;
+    }
+    return outcome;
+  };
+  const Outcome plain = run(false), interrupted = run(true);
+  EXPECT_EQ(plain.losses.size(), 5u);
+  EXPECT_EQ(plain.evaluations, 0);
+  EXPECT_EQ(interrupted.evaluations, 2);
+  EXPECT_EQ(interrupted.losses, plain.losses);
+  EXPECT_GT(plain.gathers.bytes, 0);
+  EXPECT_EQ(interrupted.gathers, plain.gathers);
 }
 
 TEST_F(MeshInvarianceTest, ShardsNeedLessMemory) {
