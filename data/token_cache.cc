@@ -1,9 +1,6 @@
 #include "data/token_cache.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -18,6 +15,7 @@
 #include "core/base/log.h"
 #include "core/base/philox.h"
 #include "core/base/status_macros.h"
+#include "data/build_lock.h"
 #include "data/row_files.h"
 #include "data/token_cache_builder.h"
 #include "data/token_cache_format.h"
@@ -28,35 +26,6 @@ namespace {
 using token_cache_internal::Record;
 using token_cache_internal::Section;
 using token_cache_internal::Trailer;
-
-// Held by the one process or thread that builds a file; the system frees it when that one dies.
-class FileLock {
- public:
-  static absl::StatusOr<std::unique_ptr<FileLock>> Wait(const std::string& path,
-                                                        const std::string& source_name) {
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (fd < 0) return Failure("cannot create", path);
-    std::unique_ptr<FileLock> lock(new FileLock(fd));
-    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return lock;
-    if (errno == EWOULDBLOCK) {
-      LOG(INFO) << "waiting for another process that tokenises '" << source_name << "'";
-    }
-    while (::flock(fd, LOCK_EX) != 0) {
-      if (errno != EINTR) return Failure("cannot lock", path);
-    }
-    return lock;
-  }
-  ~FileLock() { ::close(fd_); }
-  FileLock(const FileLock&) = delete;
-  FileLock& operator=(const FileLock&) = delete;
-
- private:
-  explicit FileLock(int fd) : fd_(fd) {}
-  static absl::Status Failure(absl::string_view what, absl::string_view path) {
-    return absl::InternalError(absl::StrCat(what, " '", path, "': ", std::strerror(errno)));
-  }
-  int fd_;
-};
 
 // Fields of a description that no text can run together.
 void Describe(absl::string_view value, std::string* description) {
@@ -251,7 +220,9 @@ absl::StatusOr<std::shared_ptr<const TokenCache>> TokenCache::OpenOrBuild(
 
   absl::StatusOr<std::shared_ptr<TokenCache>> cache = Open(path, key, options.verify);
   if (!cache.ok()) {
-    ASSIGN_OR_RETURN(const auto lock, FileLock::Wait(path + ".lock", options.name));
+    ASSIGN_OR_RETURN(
+        const auto lock,
+        BuildLock::Wait(path + ".lock", absl::StrCat("tokenises '", options.name, "'")));
     cache = Open(path, key, options.verify);
     if (!cache.ok()) {
       if (absl::IsDataLoss(cache.status())) {
