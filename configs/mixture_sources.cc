@@ -31,6 +31,18 @@ void AppendSources(const Mixture& group, std::vector<const config::Source*>& sou
   for (const config::Dataset& dataset : group.dataset()) sources.push_back(&dataset.source());
 }
 
+void AppendEvaluation(config::Prune& prune, std::vector<config::Source*>& sources) {
+  for (config::Source& source : *prune.mutable_evaluation()) sources.push_back(&source);
+}
+
+void AppendEvaluation(Mixture& group, std::vector<config::Source*>& sources) {
+  if (group.has_prune()) AppendEvaluation(*group.mutable_prune(), sources);
+  for (Mixture& child : *group.mutable_group()) AppendEvaluation(child, sources);
+  for (config::Dataset& dataset : *group.mutable_dataset()) {
+    if (dataset.has_prune()) AppendEvaluation(*dataset.mutable_prune(), sources);
+  }
+}
+
 std::string FolderOf(const std::string& file) {
   const size_t slash = file.rfind('/');
   return slash == std::string::npos ? "" : file.substr(0, slash + 1);
@@ -86,6 +98,7 @@ absl::Status Inline(std::vector<std::string>& chain, Mixture& mixture) {
     if (mixture.has_across_languages()) {
       *imported.mutable_across_languages() = mixture.across_languages();
     }
+    if (mixture.has_prune()) *imported.mutable_prune() = mixture.prune();
     mixture = std::move(imported);
     return absl::OkStatus();
   }
@@ -118,6 +131,16 @@ absl::Status CheckRule(const std::string& at, const config::Weighting& rule) {
   return absl::OkStatus();
 }
 
+absl::Status CheckPrune(const std::string& at, const config::Prune& prune) {
+  if (prune.rule().empty())
+    return Missing(at + ".rule", "give it a rule, such as rule { target {} }");
+  for (int i = 0; i < prune.evaluation_size(); ++i) {
+    const std::string set = absl::StrCat(at, ".evaluation[", i, "]");
+    if (prune.evaluation(i).path().empty()) return Missing(set + ".path", "name its JSONL files");
+  }
+  return absl::OkStatus();
+}
+
 class Checker {
  public:
   absl::Status Group(const std::string& at, const Mixture& group, bool is_root) {
@@ -137,6 +160,7 @@ class Checker {
     if (group.has_across_languages()) {
       RETURN_IF_ERROR(CheckRule(at + ".across_languages", group.across_languages()));
     }
+    if (group.has_prune()) RETURN_IF_ERROR(CheckPrune(at + ".prune", group.prune()));
     for (int i = 0; i < group.group_size(); ++i) {
       RETURN_IF_ERROR(Group(absl::StrCat(at, ".group[", i, "]"), group.group(i), false));
     }
@@ -152,6 +176,7 @@ class Checker {
     if (source.path_size() == 0) return Missing(at + ".source.path", "name its JSONL files");
     if (source.name().empty()) return Missing(at + ".source.name", "its path gives it no name");
     RETURN_IF_ERROR(Named(at + ".source", "dataset", source.name()));
+    if (dataset.has_prune()) RETURN_IF_ERROR(CheckPrune(at + ".prune", dataset.prune()));
     if (dataset.has_languages()) RETURN_IF_ERROR(CheckRule(at + ".languages", dataset.languages()));
     return dataset.has_templates() ? CheckRule(at + ".templates", dataset.templates())
                                    : absl::OkStatus();
@@ -181,6 +206,12 @@ std::vector<config::Source*> SourcesOf(config::Data& data) {
   std::vector<config::Source*> sources;
   for (config::Source& source : *data.mutable_source()) sources.push_back(&source);
   if (data.has_mixture()) AppendSources(*data.mutable_mixture(), sources);
+  return sources;
+}
+
+std::vector<config::Source*> EvaluationSetsOf(config::Data& data) {
+  std::vector<config::Source*> sources;
+  if (data.has_mixture()) AppendEvaluation(*data.mutable_mixture(), sources);
   return sources;
 }
 

@@ -15,6 +15,9 @@ namespace frond {
 std::vector<const config::Source*> SourcesOf(const config::Data& data);
 std::vector<config::Source*> SourcesOf(config::Data& data);
 
+// The sets that rows of a tree are pruned against, in all of it.
+std::vector<config::Source*> EvaluationSetsOf(config::Data& data);
+
 // Puts the content of imported files in the place of `import`, in all of `mixture`, which was read
 // from `file`; paths of imports are relative to the file that names them. Errors, in one line: a
 // file that cannot be read or parsed, files that import each other in a circle, groups, datasets or

@@ -56,6 +56,8 @@ void WriteDefaults(Message& message) {
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor& field = *type.field(i);
     const bool is_message = field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
+    // A ledger shows rules as they were written, here and in `frond prune`.
+    if (field.message_type() == config::PruneRule::descriptor()) continue;
     if (field.is_repeated()) {
       const int elements = is_message ? reflection.FieldSize(message, &field) : 0;
       for (int k = 0; k < elements; ++k) {
@@ -85,7 +87,11 @@ std::string NameFromPath(absl::string_view path) {
 std::string TextWithoutPaths(const config::Data& data) {
   config::Data copy;
   *copy.mutable_mixture() = data.mixture();
-  for (config::Source* source : SourcesOf(copy)) source->clear_path();
+  for (config::Source* source : SourcesOf(copy)) {
+    source->clear_path();
+    source->clear_ledger();
+  }
+  for (config::Source* set : EvaluationSetsOf(copy)) set->clear_path();
   return copy.ShortDebugString();
 }
 
@@ -100,6 +106,7 @@ void ResolveDefaults(config::TrainConfig& config) {
     config.mutable_data()->set_cache_dir(absl::StrCat(config.work_dir(), "/cache"));
   }
   std::vector<config::Source*> sources = SourcesOf(*config.mutable_data());
+  for (config::Source* set : EvaluationSetsOf(*config.mutable_data())) sources.push_back(set);
   for (config::Source& source : *config.mutable_eval()->mutable_source()) {
     sources.push_back(&source);
   }

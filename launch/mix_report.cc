@@ -42,6 +42,7 @@ MixLine LineOfLeaf(const LeafInfo& leaf, const LeafExamples& at, const SideLengt
                   .resources = ResourceClassOf(leaf.language),
                   .leaves = 1,
                   .examples = leaf.num_examples,
+                  .dropped = at.dropped,
                   .share = leaf.probability,
                   .seen = leaf.probability * run_examples};
   CountTokens(at, limits, line);
@@ -53,6 +54,7 @@ MixLine LineOfLeaf(const LeafInfo& leaf, const LeafExamples& at, const SideLengt
 void Add(const MixLine& leaf, MixLine& sum) {
   sum.leaves += leaf.leaves;
   sum.examples += leaf.examples;
+  sum.dropped += leaf.dropped;
   sum.share += leaf.share;
   sum.seen += leaf.seen;
   sum.repeats += leaf.repeats;
@@ -102,7 +104,7 @@ void Warn(absl::string_view one, absl::string_view many, absl::string_view what,
 
 std::vector<std::string> Warnings(const MixReport& report, const MixOptions& options,
                                   const std::vector<uint64_t>& counts) {
-  std::vector<std::string> often, never, cut, small, unknown, warnings;
+  std::vector<std::string> emptied, often, never, cut, small, unknown, warnings;
   for (size_t i = 0; i < report.leaves.size(); ++i) {
     const MixLine& leaf = report.leaves[i];
     if (leaf.epochs() > options.most_epochs) {
@@ -111,7 +113,11 @@ std::vector<std::string> Warnings(const MixReport& report, const MixOptions& opt
     if (leaf.cut_share() > options.most_cut && leaf.share > 0) {
       cut.push_back(absl::StrCat(LeafName(leaf), " (", Percent(leaf.cut_share()), ")"));
     }
-    if (counts[i] == 0) never.push_back(LeafName(leaf));
+    if (leaf.examples == 0 && leaf.dropped > 0) {
+      emptied.push_back(LeafName(leaf));
+    } else if (counts[i] == 0) {
+      never.push_back(LeafName(leaf));
+    }
   }
   for (const MixLine& language : report.languages) {
     if (language.share < options.least_share) {
@@ -119,6 +125,7 @@ std::vector<std::string> Warnings(const MixReport& report, const MixOptions& opt
     }
     if (language.resources == ResourceClass::kOther) unknown.push_back(language.language);
   }
+  Warn("leaf", "leaves", "that pruning left no row", emptied, warnings);
   Warn("leaf", "leaves", absl::StrFormat("seen more than %g times", options.most_epochs), often,
        warnings);
   Warn("leaf", "leaves", "never seen in these steps", never, warnings);
@@ -183,11 +190,30 @@ void ProposeTargetLength(const TrainingData& data, MixReport& report) {
   }
 }
 
+std::vector<MixPruning> PruningOf(const TreePruning& pruning) {
+  std::vector<MixPruning> lines;
+  for (const auto& node : pruning.nodes()) {
+    for (const KeptRows::SourceSummary& source : node->sources()) {
+      for (size_t r = 0; r < node->rules().size(); ++r) {
+        if (source.seen[r] == 0) continue;
+        lines.push_back({.source = source.name,
+                         .node = node->name(),
+                         .rule = node->rules()[r].name,
+                         .kind = node->rules()[r].kind,
+                         .ledger = node->ledger_hash(),
+                         .seen = source.seen[r],
+                         .dropped = source.dropped[r]});
+      }
+    }
+  }
+  return lines;
+}
+
 // ---- Text
 
 using Cells = std::vector<std::string>;
 
-std::vector<TextTable::Column> Columns(std::vector<std::string> names) {
+std::vector<TextTable::Column> Columns(std::vector<std::string> names, bool dropped) {
   std::vector<TextTable::Column> columns;
   for (std::string& name : names) {
     columns.push_back({.title = std::move(name), .align = Align::kLeft});
@@ -196,10 +222,11 @@ std::vector<TextTable::Column> Columns(std::vector<std::string> names) {
        {"examples", "share", "seen", "epochs", "repeats", "tokens/epoch", "cut"}) {
     columns.push_back({.title = title});
   }
+  if (dropped) columns.push_back({.title = "dropped"});
   return columns;
 }
 
-Cells WithNumbers(Cells cells, const MixLine& line) {
+Cells WithNumbers(Cells cells, const MixLine& line, bool dropped) {
   for (std::string& cell :
        Cells{WithThousands(static_cast<int64_t>(line.examples)),
              absl::StrFormat("%.3f%%", 100 * line.share), ShortNumber(line.seen),
@@ -208,6 +235,7 @@ Cells WithNumbers(Cells cells, const MixLine& line) {
              Percent(line.cut_share())}) {
     cells.push_back(std::move(cell));
   }
+  if (dropped) cells.push_back(WithThousands(static_cast<int64_t>(line.dropped)));
   return cells;
 }
 
@@ -216,13 +244,15 @@ std::string Table(std::vector<std::string> names, std::vector<MixLine> lines, si
   std::stable_sort(lines.begin(), lines.end(),
                    [](const MixLine& a, const MixLine& b) { return a.share > b.share; });
   const size_t width = names.size();
-  TextTable table(Columns(std::move(names)));
+  const bool dropped =
+      std::any_of(lines.begin(), lines.end(), [](const MixLine& line) { return line.dropped > 0; });
+  TextTable table(Columns(std::move(names), dropped));
   MixLine rest;
   // One more line takes no more room than the line that would sum it up.
   const size_t shown = lines.size() <= most + 1 ? lines.size() : most;
   for (size_t i = 0; i < lines.size(); ++i) {
     if (i < shown) {
-      table.AddRow(WithNumbers(cells_of(lines[i]), lines[i]));
+      table.AddRow(WithNumbers(cells_of(lines[i]), lines[i], dropped));
     } else {
       Add(lines[i], rest);
     }
@@ -230,9 +260,28 @@ std::string Table(std::vector<std::string> names, std::vector<MixLine> lines, si
   if (shown < lines.size()) {
     Cells cells(width);
     cells[0] = absl::StrCat(lines.size() - shown, " more");
-    table.AddRow(WithNumbers(std::move(cells), rest));
+    table.AddRow(WithNumbers(std::move(cells), rest, dropped));
   }
   return table.ToString("  ");
+}
+
+std::string PruningTable(const std::vector<MixPruning>& lines, size_t most) {
+  TextTable table({{.title = "dataset", .align = Align::kLeft},
+                   {.title = "rules of", .align = Align::kLeft},
+                   {.title = "rule", .align = Align::kLeft},
+                   {.title = "rows seen"},
+                   {.title = "dropped"},
+                   {.title = "share"},
+                   {.title = "ledger"}});
+  for (size_t i = 0; i < std::min(lines.size(), most); ++i) {
+    const MixPruning& line = lines[i];
+    table.AddRow(
+        {line.source, line.node, line.rule, WithThousands(line.seen), WithThousands(line.dropped),
+         Percent(static_cast<double>(line.dropped) / static_cast<double>(line.seen)), line.ledger});
+  }
+  std::string text = table.ToString("  ");
+  if (lines.size() > most) absl::StrAppend(&text, "  and ", lines.size() - most, " more\n");
+  return text;
 }
 
 std::string LanguageName(const std::string& code) {
@@ -252,6 +301,7 @@ Json ToJson(const MixLine& line) {
   json["resource_class"] = ClassOf(line);
   json["leaves"] = line.leaves;
   json["examples"] = line.examples;
+  if (line.dropped > 0) json["dropped"] = line.dropped;
   json["share"] = line.share;
   json["seen"] = line.seen;
   json["epochs"] = line.epochs();
@@ -300,6 +350,7 @@ MixReport MakeMixReport(const TrainingData& data, const config::TrainConfig& con
       static_cast<uint64_t>(std::ceil(report.examples / static_cast<double>(stream.window())));
   report.warnings = Warnings(report, options, stream.CountsBefore(std::max<uint64_t>(windows, 1)));
   report.tree = data.built().tree;
+  report.pruning = PruningOf(data.built().pruning);
   return report;
 }
 
@@ -342,6 +393,9 @@ std::string FormatMixReport(const MixReport& report, size_t most) {
   absl::StrAppend(&text, "\n", Table({"class"}, report.classes, most, [](const MixLine& line) {
     return Cells{ClassOf(line)};
   }));
+  if (!report.pruning.empty()) {
+    absl::StrAppend(&text, "\n", PruningTable(report.pruning, most));
+  }
   if (!report.warnings.empty()) absl::StrAppend(&text, "\n");
   for (const std::string& warning : report.warnings) {
     absl::StrAppend(&text, "  warning: ", warning, "\n");
@@ -370,6 +424,15 @@ std::string MixReportToJson(const MixReport& report) {
   json["datasets"] = ToJson(report.datasets, false);
   json["languages"] = ToJson(report.languages, true);
   json["resource_classes"] = ToJson(report.classes, true);
+  for (const MixPruning& line : report.pruning) {
+    json["pruning"].push_back({{"source", line.source},
+                               {"node", line.node},
+                               {"rule", line.rule},
+                               {"kind", line.kind},
+                               {"seen", line.seen},
+                               {"dropped", line.dropped},
+                               {"ledger", line.ledger}});
+  }
   json["warnings"] = report.warnings;
   json["tree"] = TreeText(report, kAllChildren);
   return json.dump(2) + "\n";

@@ -29,6 +29,7 @@ struct MixLine {
   ResourceClass resources = ResourceClass::kOther;
   int64_t leaves = 0;
   uint64_t examples = 0;  // that there are
+  uint64_t dropped = 0;   // others that pruning dropped
   double share = 0;       // of the examples of the run
   double seen = 0;        // examples in the planned steps, repeats included
   double repeats = 0;     // those of them that were seen before
@@ -42,6 +43,12 @@ struct MixLine {
   double cut_share() const {
     return examples > 0 ? static_cast<double>(cut) / static_cast<double>(examples) : 0;
   }
+};
+
+// What a rule did to a dataset.
+struct MixPruning {
+  std::string source, node, rule, kind, ledger;
+  int64_t seen = 0, dropped = 0;
 };
 
 struct MixReport {
@@ -60,6 +67,7 @@ struct MixReport {
   std::vector<MixLine> leaves = {};  // in the order of the mixture
   // By falling share.
   std::vector<MixLine> datasets = {}, languages = {}, classes = {};
+  std::vector<MixPruning> pruning = {};  // in the order in which rules worked
   MixLine total = {};
   std::vector<std::string> warnings = {};
   std::optional<ResolvedTree> tree = {};  // none for a list of sources

@@ -1,8 +1,10 @@
 #include "launch/mixture_builder.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "configs/mixture_sources.h"
 #include "core/base/status_macros.h"
@@ -128,6 +130,28 @@ std::vector<int32_t> CharactersOfTokens(const Tokenizer& tokenizer) {
   return characters;
 }
 
+// "a, b, c and 2 more".
+std::string ShortList(const std::vector<std::string>& names) {
+  constexpr size_t kShown = 5;
+  std::string text;
+  for (size_t i = 0; i < std::min(names.size(), kShown); ++i) {
+    absl::StrAppend(&text, i == 0 ? "" : ", ", names[i]);
+  }
+  if (names.size() > kShown) absl::StrAppend(&text, " and ", names.size() - kShown, " more");
+  return text;
+}
+
+std::vector<std::string> EmptiedLeaves(const BuiltMixture& built,
+                                       const std::vector<LeafInfo>& leaves) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < leaves.size(); ++i) {
+    if (leaves[i].num_examples > 0 || built.leaves[i].dropped == 0) continue;
+    names.push_back(absl::StrCat(leaves[i].source, "/", leaves[i].language,
+                                 leaves[i].template_id.empty() ? "" : "/", leaves[i].template_id));
+  }
+  return names;
+}
+
 class Builder {
  public:
   Builder(const config::TrainConfig& config, const Tokenizer& tokenizer, int threads)
@@ -160,11 +184,19 @@ class Builder {
   absl::StatusOr<BuiltMixture> FromTree() {
     const config::Mixture& root = config_.data().mixture();
     tree_.examples = root.examples();
+    const std::vector<bool> pruned = PrunedDatasets(config_.data());
+    for (const config::Source* source : SourcesOf(config_.data())) {
+      RETURN_IF_ERROR(Open(*source, pruned[built_.caches.size()]).status());
+    }
+    ASSIGN_OR_RETURN(built_.pruning, TreePruning::Run(config_.data(), built_.caches, threads_));
     ASSIGN_OR_RETURN(tree_.root, Group(root, /*is_root=*/true));
-    ASSIGN_OR_RETURN(ResolvedTree resolved, ResolveTree(tree_));
+    ASSIGN_OR_RETURN(ResolvedTree resolved, Resolve());
     for (size_t i = 0; i < leaves_.size(); ++i) leaves_[i].probability = resolved.probabilities[i];
     std::vector<uint64_t> contents;
     for (const auto& cache : built_.caches) contents.push_back(cache->content_hash());
+    for (size_t i = 0; i < built_.caches.size(); ++i) {
+      if (built_.pruning.IsPruned(i)) contents.push_back(built_.pruning.LeftHash(i));
+    }
     ASSIGN_OR_RETURN(Mixture mixture, Mixture::FromLeaves(std::move(leaves_), contents));
     built_.mixture = std::make_unique<Mixture>(std::move(mixture));
     built_.tree = std::move(resolved);
@@ -172,11 +204,24 @@ class Builder {
   }
 
  private:
-  absl::StatusOr<const TokenCache*> Open(const config::Source& source) {
+  absl::StatusOr<const TokenCache*> Open(const config::Source& source, bool pruned = false) {
     ASSIGN_OR_RETURN(auto cache,
-                     OpenSource(source, config_.data().cache_dir(), tokenizer_, threads_));
+                     OpenSource(source, config_.data().cache_dir(), tokenizer_, threads_, pruned));
+    ASSIGN_OR_RETURN(auto ledgers,
+                     FindSourceLedgers(source, cache->files(), cache->num_examples()));
+    built_.source_ledgers.push_back(std::move(ledgers));
     built_.caches.push_back(std::move(cache));
     return built_.caches.back().get();
+  }
+
+  // A leaf that must be drawn from and has lost all its rows is the rules' doing.
+  absl::StatusOr<ResolvedTree> Resolve() const {
+    absl::StatusOr<ResolvedTree> resolved = ResolveTree(tree_);
+    const std::vector<std::string> emptied = EmptiedLeaves(built_, leaves_);
+    if (resolved.ok() || emptied.empty()) return resolved;
+    return absl::Status(resolved.status().code(),
+                        absl::StrCat(std::string(resolved.status().message()),
+                                     " (pruning dropped all rows of ", ShortList(emptied), ")"));
   }
 
   absl::StatusOr<MixtureNode> Group(const config::Mixture& group, bool is_root) {
@@ -201,29 +246,42 @@ class Builder {
   }
 
   absl::StatusOr<MixtureNode> Dataset(const config::Dataset& dataset) {
-    ASSIGN_OR_RETURN(const TokenCache* cache, Open(dataset.source()));
+    const size_t number = next_dataset_++;
+    const TokenCache* cache = built_.caches[number].get();
     MixtureNode node = {.name = dataset.source().name(), .level = TreeLevel::kDataset};
     node.weight = dataset.source().weight();
     node.rule = RuleOf(dataset.languages(), Kind::kProportional);
     for (int32_t l = 0; l < static_cast<int32_t>(cache->languages().size()); ++l) {
       MixtureNode language = {.name = cache->languages()[l], .level = TreeLevel::kLanguage};
-      const std::span<const uint32_t> examples = cache->examples_of_language(l);
+      const std::span<const uint32_t> all = cache->examples_of_language(l);
+      LeafExamples whole = {cache, all};
+      if (built_.pruning.IsPruned(number)) whole.examples = built_.pruning.Left(number, l);
+      whole.dropped = all.size() - whole.examples.size();
       if (dataset.has_templates()) {
         language.rule = RuleOf(dataset.templates(), Kind::kProportional);
-        SplitByTemplate({cache, examples}, node.name, language);
+        SplitByTemplate(whole, all, node.name, language);
       } else {
-        language.size = AddLeaf({cache, examples}, {node.name, language.name});
+        language.size = AddLeaf(whole, {node.name, language.name});
       }
       node.children.push_back(std::move(language));
     }
     return node;
   }
 
-  void SplitByTemplate(const LeafExamples& whole, const std::string& source,
-                       MixtureNode& language) {
+  // `all` are the language's examples before pruning.
+  void SplitByTemplate(const LeafExamples& whole, std::span<const uint32_t> all,
+                       const std::string& source, MixtureNode& language) {
     std::map<std::string, std::vector<uint32_t>> examples_of;
-    for (const uint32_t example : whole.examples) {
-      examples_of[whole.cache->template_id(example)].push_back(example);
+    std::map<std::string, uint64_t> dropped_of;
+    size_t kept = 0;
+    for (const uint32_t example : all) {
+      std::vector<uint32_t>& examples = examples_of[whole.cache->template_id(example)];
+      if (kept < whole.examples.size() && whole.examples[kept] == example) {
+        examples.push_back(example);
+        ++kept;
+      } else {
+        ++dropped_of[whole.cache->template_id(example)];
+      }
     }
     for (auto& [template_id, examples] : examples_of) {
       built_.split_by_template.push_back(
@@ -231,7 +289,8 @@ class Builder {
       MixtureNode node = {.name = template_id, .level = TreeLevel::kTemplate};
       LeafInfo info = {.source = source, .language = language.name};
       info.template_id = template_id;
-      node.size = AddLeaf({whole.cache, *built_.split_by_template.back()}, std::move(info));
+      node.size = AddLeaf({whole.cache, *built_.split_by_template.back(), dropped_of[template_id]},
+                          std::move(info));
       language.children.push_back(std::move(node));
     }
   }
@@ -262,6 +321,7 @@ class Builder {
   const int threads_;
   const bool counts_tokens_, counts_characters_;
   std::vector<int32_t> characters_of_;
+  size_t next_dataset_ = 0;  // as TreePruning numbers them
   MixtureTree tree_;
   std::vector<LeafInfo> leaves_;
   BuiltMixture built_;
@@ -284,12 +344,14 @@ RowLayout RowLayoutOf(const config::Source& source) {
 absl::StatusOr<std::shared_ptr<const TokenCache>> OpenSource(const config::Source& source,
                                                              const std::string& cache_dir,
                                                              const Tokenizer& tokenizer,
-                                                             int threads) {
-  const TokenCacheOptions options = {.name = source.name(),
-                                     .paths = {source.path().begin(), source.path().end()},
-                                     .layout = RowLayoutOf(source),
-                                     .cache_dir = cache_dir,
-                                     .threads = threads};
+                                                             int threads,
+                                                             bool allow_empty_targets) {
+  TokenCacheOptions options = {.name = source.name(),
+                               .paths = {source.path().begin(), source.path().end()},
+                               .layout = RowLayoutOf(source),
+                               .cache_dir = cache_dir,
+                               .threads = threads};
+  options.layout.allow_empty_targets = allow_empty_targets;
   return TokenCache::OpenOrBuild(options, tokenizer);
 }
 

@@ -13,6 +13,8 @@
 #include "configs/train.pb.h"
 #include "data/token_cache.h"
 #include "data/tokenizer.h"
+#include "launch/source_ledger.h"
+#include "launch/tree_pruning.h"
 #include "mixtures/mixture.h"
 #include "mixtures/mixture_tree.h"
 
@@ -22,6 +24,7 @@ namespace frond {
 struct LeafExamples {
   const TokenCache* cache = nullptr;
   std::span<const uint32_t> examples;  // numbers in the cache, ascending
+  uint64_t dropped = 0;                // others that pruning dropped
 };
 
 struct BuiltMixture {
@@ -30,20 +33,23 @@ struct BuiltMixture {
   std::vector<LeafExamples> leaves;  // in the order of the mixture's
   // What `leaves` point into.
   std::vector<std::shared_ptr<const TokenCache>> caches;
+  std::vector<std::vector<SourceLedger>> source_ledgers;  // of each cache: of `frond prune`
+  TreePruning pruning;
   std::vector<std::unique_ptr<const std::vector<uint32_t>>> split_by_template;
 };
 
 // Opens (or builds) the caches of data.source or data.mixture. Every rank may call it at once: one
 // builds, the others wait. `threads` tokenise. Errors are those of the caches and of
-// Mixture::Create or ResolveTree.
+// Mixture::Create, TreePruning::Run or ResolveTree.
 absl::StatusOr<BuiltMixture> BuildMixture(const config::TrainConfig& config,
                                           const Tokenizer& tokenizer, int threads);
 
-// One dataset, and how its rows are read.
+// One dataset, and how its rows are read. Empty targets are allowed where rules will drop them.
 absl::StatusOr<std::shared_ptr<const TokenCache>> OpenSource(const config::Source& source,
                                                              const std::string& cache_dir,
                                                              const Tokenizer& tokenizer,
-                                                             int threads);
+                                                             int threads,
+                                                             bool allow_empty_targets = false);
 RowLayout RowLayoutOf(const config::Source& source);
 
 }  // namespace frond

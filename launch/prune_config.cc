@@ -257,10 +257,13 @@ std::string Settings(const config::PruneRule& rule) {
   return std::string(absl::StripTrailingAsciiWhitespace(text));
 }
 
-absl::StatusOr<std::vector<RuleOptions>> MakeRules(const config::PruneConfig& config) {
+}  // namespace
+
+absl::StatusOr<std::vector<RuleOptions>> MakePruneRules(
+    const google::protobuf::RepeatedPtrField<config::PruneRule>& config) {
   std::vector<RuleOptions> rules;
   std::set<std::string> names;
-  for (const config::PruneRule& rule : config.rule()) {
+  for (const config::PruneRule& rule : config) {
     RuleOptions made{.languages = Strings(rule.language()), .datasets = Strings(rule.dataset())};
     RETURN_IF_ERROR(FillKind(rule, &made));
     const google::protobuf::OneofDescriptor& all = *config::PruneRule::descriptor()->oneof_decl(0);
@@ -279,13 +282,15 @@ absl::StatusOr<std::vector<RuleOptions>> MakeRules(const config::PruneConfig& co
   return rules;
 }
 
+namespace {
+
 absl::StatusOr<PruneOptions> MakeOptions(const config::PruneConfig& config) {
   PruneOptions options;
   if (config.out_dir().empty()) return Wrong("out_dir is missing; expected a new folder");
   options.out_dir = config.out_dir();
   while (options.out_dir.size() > 1 && options.out_dir.back() == '/') options.out_dir.pop_back();
   if (config.source().empty()) return Wrong("there is no source; expected source { path: ... }");
-  ASSIGN_OR_RETURN(options.rules, MakeRules(config));
+  ASSIGN_OR_RETURN(options.rules, MakePruneRules(config.rule()));
   ASSIGN_OR_RETURN(options.sources, MakeSources(config.source()));
   ASSIGN_OR_RETURN(options.evaluation, MakeSources(config.evaluation()));
   ASSIGN_OR_RETURN(const double threads, Within("threads", config.threads(), 0, kMaxThreads));

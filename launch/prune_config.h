@@ -3,9 +3,11 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "configs/prune.pb.h"
 #include "mixtures/pruning/pruner.h"
 
 namespace frond {
@@ -16,5 +18,9 @@ absl::StatusOr<PruneOptions> ReadPruneConfig(const std::string& path);
 
 // The same for text that is at hand; `file` is what errors call it.
 absl::StatusOr<PruneOptions> ParsePruneConfig(absl::string_view text, absl::string_view file);
+
+// Rules as they stand in a config, wherever it is. Errors name the rule or its field.
+absl::StatusOr<std::vector<RuleOptions>> MakePruneRules(
+    const google::protobuf::RepeatedPtrField<config::PruneRule>& config);
 
 }  // namespace frond
