@@ -96,7 +96,8 @@ absl::Status StartRunCheckpoint(Context& ctx, CheckpointSaver& saver, const T5Mo
   const std::vector<NamedTensor> weights = NamedMasters(model.params());
   const std::vector<NamedTensor> slots = NamedSlots(*parts.optimizer, model.params());
   const auto write_texts =
-      [config = model.config(), state = parts.state, carried = parts.carried](
+      [config = model.config(), state = parts.state, manifest = parts.manifest,
+       carried = parts.carried](
           const std::string& folder,
           const CheckpointPlan& plan) -> absl::StatusOr<std::vector<FileRecord>> {
     ASSIGN_OR_RETURN(const bool carry, HoldsOurTokenizer(carried));
@@ -106,6 +107,8 @@ absl::Status StartRunCheckpoint(Context& ctx, CheckpointSaver& saver, const T5Mo
                                            .state = state,
                                            .carry_from = carry ? carried.model_folder : ""}));
     RETURN_IF_ERROR(CompleteFolder(folder, carried, config, records));
+    if (manifest.empty()) return records;
+    ASSIGN_OR_RETURN(records.emplace_back(), WriteRecordedFile(folder, kManifestFile, manifest));
     return records;
   };
   return saver.Start(ctx, {.step = parts.state.step,

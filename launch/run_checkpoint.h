@@ -13,6 +13,9 @@
 
 namespace frond {
 
+// What the run trains on, in a checkpoint's folder (data_manifest.h).
+inline constexpr char kManifestFile[] = "train_state/manifest.json";
+
 // Files that make a checkpoint folder complete for others' tools.
 struct CarriedFiles {
   std::string tokenizer;  // a SentencePiece file; becomes spiece.model
@@ -25,13 +28,15 @@ struct CarriedFiles {
 struct RunCheckpointParts {
   Optimizer* optimizer = nullptr;
   TrainState state;
+  std::string manifest;  // the text of kManifestFile; empty: none
   CarriedFiles carried;
   DType weights = DType::kF32;  // of the model's files; kBF16 keeps the exact masters beside them
   bool asynchronous = true;     // as in SaveRequest
 };
 
 // Begins to save the model and its parts as the checkpoint of state.step; what is saved is the
-// state of this moment. Collective over the saver's world; state and carried files count on rank 0.
+// state of this moment. Collective over the saver's world; state, manifest and carried files count
+// on rank 0.
 absl::Status StartRunCheckpoint(Context& ctx, CheckpointSaver& saver, const T5Model& model,
                                 const RunCheckpointParts& parts);
 

@@ -238,6 +238,7 @@ absl::Status Trainer::Save() {
   RunCheckpointParts parts = {
       .optimizer = optimizer_.get(),
       .state = state_,
+      .manifest = manifest_,
       .carried = {.tokenizer = tokenizer_->name(), .model_folder = config_.model().path()},
       .weights = config_.checkpoint().weights() == config::BF16 ? DType::kBF16 : DType::kF32,
       .asynchronous = config_.checkpoint().asynchronous()};

@@ -69,7 +69,6 @@ class Trainer {
   absl::Status CheckFirstStep(const T5Config& t5);
   absl::Status Resume();
   absl::Status LoadCheckpoint(const std::string& path);
-  absl::Status CheckResumable(const TrainState& saved) const;
   void TakeState(TrainState saved);
   absl::Status SetUpReport();
   RunTable MakeRunTable() const;
@@ -112,6 +111,7 @@ class Trainer {
   std::unique_ptr<CheckpointSaver> saver_;
   std::unique_ptr<Evaluation> evaluation_;  // null: no evaluation during training
   std::unique_ptr<TrainerReport> report_;   // rank 0
+  std::string manifest_;                    // of the data (data_manifest.h)
   TrainState state_;
   IntervalStats interval_{0};
   double last_step_flops_ = 0;

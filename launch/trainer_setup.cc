@@ -14,6 +14,7 @@
 #include "dist/collective_watchdog.h"
 #include "launch/agree.h"
 #include "launch/cpu_threads.h"
+#include "launch/data_manifest.h"
 #include "launch/find_checkpoint.h"
 #include "launch/memory_check.h"
 #include "launch/model_builder.h"
@@ -81,6 +82,7 @@ absl::Status Trainer::SetUpModel() {
   ASSIGN_OR_RETURN(tokenizer_, LoadTokenizer(config_));
   ASSIGN_OR_RETURN(const T5Config t5, ResolveT5Config(config_.model(), *tokenizer_));
   ASSIGN_OR_RETURN(data_, TrainingData::Open(config_, *tokenizer_, omp_get_max_threads()));
+  for (const std::string& line : data_->built().pruning.Lines()) LOG(INFO) << line;
   interval_ = IntervalStats(data_->languages().size());
   if (config_.eval().every_steps() > 0) {
     ASSIGN_OR_RETURN(evaluation_, Evaluation::Open(config_, tokenizer_));
@@ -109,6 +111,7 @@ absl::Status Trainer::Resume() {
   state_.seed = config_.seed();
   state_.manifest_hash = HashToHex(data_->mixture().manifest_hash());
   state_.config_hash = HashToHex(DataOrderHash(config_));
+  manifest_ = MakeDataManifest(config_, *tokenizer_, *data_);
   ASSIGN_OR_RETURN(const std::string path, FindCheckpoint(world_, store_.get(), config_));
   if (!path.empty()) {
     RETURN_IF_ERROR(AgreeOnStatus(world_, LoadCheckpoint(path)));
@@ -126,7 +129,7 @@ absl::Status Trainer::Resume() {
 
 absl::Status Trainer::LoadCheckpoint(const std::string& path) {
   ASSIGN_OR_RETURN(const TrainState saved, ReadTrainState(path));
-  RETURN_IF_ERROR(CheckResumable(saved));
+  RETURN_IF_ERROR(CheckSameData(path, saved, state_, manifest_));
   const absl::StatusOr<TrainState> read = ReadRunCheckpoint(path, *model_, *optimizer_);
   if (!read.ok()) {
     return absl::Status(read.status().code(),
@@ -150,27 +153,12 @@ void Trainer::TakeState(TrainState saved) {
   last_saved_step_ = state_.step;
 }
 
-absl::Status Trainer::CheckResumable(const TrainState& saved) const {
-  if (saved.manifest_hash != state_.manifest_hash) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the checkpoints in ", config_.work_dir(), " were trained on another mixture (",
-        saved.manifest_hash, ", now ", state_.manifest_hash,
-        "); use another work_dir, or put the sources back as they were"));
-  }
-  if (saved.config_hash != state_.config_hash) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the checkpoints in ", config_.work_dir(),
-                     " were made with another seed, row lengths, packing, window, rows per step or "
-                     "field names; use another work_dir or the old values"));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status Trainer::SetUpReport() {
   if (world_.rank() != 0) return absl::OkStatus();
   // Not earlier: a config that is refused leaves the run's own in place.
   RETURN_IF_ERROR(
       WriteFileAtomically(JoinPath(config_.work_dir(), "config.textproto"), ConfigToText(config_)));
+  RETURN_IF_ERROR(SaveLedgers(*data_, config_.work_dir()));
   std::function<double()> collective_seconds;
   // Of collectives that go on by themselves the host sees only the start.
   if (world_.size() > 1 && !mesh_->data().IsAsynchronous()) {

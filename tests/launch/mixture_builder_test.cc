@@ -141,10 +141,13 @@ TEST_F(MixtureBuilder, TheStreamFollowsTheTree) {
   const auto data = TrainingData::Open(config, *tokenizer_, 1);
   ASSERT_TRUE(data.ok()) << data.status();
   const auto& leaves = (*data)->mixture().leaves();
-  const std::vector<uint64_t> counts = (*data)->rows().stream().CountsBefore(50);
-  ASSERT_EQ(counts.size(), 5u);
-  for (size_t i = 0; i < counts.size(); ++i) {
-    EXPECT_LT(std::abs(static_cast<double>(counts[i]) - leaves[i].probability * 50 * 64), 1);
+  for (uint64_t w = 0; w < 200; ++w) {
+    const std::vector<uint64_t> counts = (*data)->rows().stream().CountsBefore(w);
+    ASSERT_EQ(counts.size(), 5u);
+    for (size_t i = 0; i < counts.size(); ++i) {
+      const double wanted = leaves[i].probability * static_cast<double>(w) * 64;
+      EXPECT_LT(std::abs(static_cast<double>(counts[i]) - wanted), 1) << "window " << w;
+    }
   }
   // Examples that the stream names carry the template and the language of their leaf.
   for (const StreamExample& example : (*data)->rows().stream().Window(3)) {

@@ -11,8 +11,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "configs/config_reader.h"
+#include "configs/mixture_sources.h"
 #include "configs/train_defaults.h"
-#include "configs/train_validation.h"
 #include "core/base/file.h"
 #include "launch/mixture_builder.h"
 #include "mixtures/pruning/pruner.h"
@@ -260,13 +260,14 @@ TEST_F(TreePruningTest, ErrorsNameTheNode) {
               AllOf(HasSubstr("prune of mixture: "), HasSubstr("a.jsonl:2: the target is empty")));
   EXPECT_THAT(message("rule { pattern { pattern: \"(\" } }"),
               HasSubstr("prune of mixture: rule 'pattern': '(' is no regular"));
-  EXPECT_THAT(message("rule { target {} language: \"fo\" }"),
+  EXPECT_THAT(message("rule { target {} } rule { urls {} language: \"fo\" }"),
               HasSubstr("limited to language 'fo', which no source has"));
   EXPECT_THAT(message("rule { target {} } evaluation { path: \"/none/x.jsonl\" }"),
               HasSubstr("/none/x.jsonl"));
   const auto form = [&](const std::string& prune) {
     return std::string(
-        ValidateTrainConfig(Config(absl::StrCat("prune { ", prune, " } dataset { ", a, " }")))
+        ValidateMixture(
+            Config(absl::StrCat("prune { ", prune, " } dataset { ", a, " }")).data().mixture())
             .message());
   };
   EXPECT_THAT(form(""), HasSubstr("data.mixture.prune.rule is missing"));
