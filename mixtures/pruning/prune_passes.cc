@@ -101,12 +101,14 @@ absl::Status PrunePasses::RunPass(size_t first, size_t end, bool study) {
   is_last_pass_ = !study;
   ordinal_ = 0;
   source_rows_.assign(task_.sources.size(), 0);
+  // A copy: threads ask it while this one marks what the pass drops.
+  const std::vector<bool> skip = is_first_pass_ ? std::vector<bool>() : dropped_;
   RETURN_IF_ERROR(ForEachRow({.sources = task_.sources,
                               .rules = std::span(limited_).subspan(first, end - first),
                               .first_rule = static_cast<int>(first),
                               .studying = studying_,
                               .threads = task_.threads,
-                              .skip = is_first_pass_ ? task_.gone : &dropped_},
+                              .skip = is_first_pass_ ? task_.gone : &skip},
                              [this](LookedRow& row) { return Take(row); }));
   if (!is_first_pass_) return CheckRowCounts();
   for (size_t s = 0; s < source_rows_.size(); ++s) {
