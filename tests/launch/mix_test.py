@@ -200,6 +200,51 @@ def training(run, mpirun):
     check("ranks see the same rows", seen[0] == seen[1] and seen[0], seen)
 
 
+# ---- Pruning
+
+
+def pruning(run):
+    """What rules in a tree drop is shown, kept with the run, and named where it changes."""
+    lines = (run.folder / "rows.jsonl").read_text(encoding="utf-8").splitlines()
+    run.write("doubled.jsonl", "\n".join(lines + lines[:50]) + "\n")
+    run.write("blank.jsonl", "\n".join(lines[:20]) + "\n" + json.dumps(
+        {"inputs": "new", "targets": " ", "language": "deu"}) + "\n")
+    tree = """mixture {{ prune {{ rule {{ target {{}} }} rule {{ exact_duplicates {{}} }} }}
+      dataset {{ source {{ path: "{folder}/doubled.jsonl" }} }}
+      dataset {{ source {{ path: "{folder}/blank.jsonl" }} prune {{ rule {{ cap {{ rows: 4 per: SOURCE }} }} }} }} }}"""
+    config = config_of(run, "pruned", tree)
+    short = config.read_text(encoding="utf-8").replace("steps: 40", "steps: 8")
+    done = run.run("mix", "--config", config, "--json", run.folder / "pruned.json")
+    check("all of a dataset dropped", done.returncode == 2 and "pruning dropped all rows of blank/" in done.stderr
+          and len([line for line in done.stderr.splitlines() if line.startswith("frond: ")]) == 1, done.stderr)
+    tree = tree.replace("doubled.jsonl", "x").replace("blank.jsonl", "doubled.jsonl").replace("/x", "/blank.jsonl")
+    tree = tree.replace("rows: 4 per", "rows: 320 per")
+    config = config_of(run, "pruned", tree)
+    short = config.read_text(encoding="utf-8").replace("steps: 40", "steps: 8")
+    config = run.write("pruned.textproto", short)
+    text = mix(run, config, "--json", run.folder / "pruned.json")
+    report = json.loads((run.folder / "pruned.json").read_text(encoding="utf-8"))
+    unique = len({tuple(json.loads(line)[key] for key in ("inputs", "targets")) for line in lines})
+    dropped = sum(leaf.get("dropped", 0) for leaf in report["leaves"])
+    by_rule = sum(line["dropped"] for line in report["pruning"])
+    kept = sum(leaf["examples"] for leaf in report["leaves"])
+    check("dropped rows are counted", dropped == by_rule and dropped + kept == 371 and kept <= unique, report["pruning"])
+    check("rules are shown", "exact_duplicates" in text and "dropped" in text, text)
+    done = run.run("train", "--config", config)
+    ledgers = sorted(path.name for path in (run.folder / "pruned" / "ledgers").iterdir())
+    check("training says what went", done.returncode == 0 and "'blank': pruning left 20 of 21 rows; dropped by target 1" in
+          done.stderr, done.stderr)
+    check("ledgers are kept", len(ledgers) == 2 and all(line["ledger"] in "".join(ledgers) for line in report["pruning"]),
+          ledgers)
+    manifest = (run.checkpoint("pruned", 8) / "train_state" / "manifest.json").read_text(encoding="utf-8")
+    check("the manifest", all(line["ledger"] in manifest for line in report["pruning"]), manifest)
+    done = run.run("train", "--config", run.write("pruned.textproto", short.replace("rows: 320", "rows: 310")))
+    check("another rule is named", done.returncode == 2 and "cap: settings cap { rows: 320" in done.stderr and
+          "-> cap { rows: 310" in done.stderr and "leaf doubled/" in done.stderr, done.stderr)
+    done = run.run("train", "--config", run.write("pruned.textproto", short), "--set", "steps=10")
+    check("the old rule goes on", done.returncode == 0, done.stderr)
+
+
 # ---- Errors
 
 
@@ -244,6 +289,7 @@ def main():
     page(run, numbers(run, config))
     sampled_rows(run, config)
     training(run, mpirun)
+    pruning(run)
     bad_trees(run)
     print(f"{len(failures)} failures")
     sys.exit(1 if failures else 0)
