@@ -18,11 +18,15 @@ function(frond_module)
   add_library(frond::${ARG_NAME} ALIAS frond_${ARG_NAME})
 endfunction()
 
-# frond_test(NAME core_base SRCS philox_test.cc DEPS frond::base [MPI_RANKS 2] [LABELS slow])
+# All binaries of tests with the label `unit`: what the build with sanitizers needs.
+add_custom_target(unit_tests)
+
+# frond_test(NAME core_base SRCS philox_test.cc DEPS frond::base [LABELS slow] [PROCESSORS 2] [SHARDS 3])
 #
-# One GoogleTest binary per folder. It runs in the source folder `tests/`.
+# One GoogleTest binary per folder. It runs in the source folder `tests/`. PROCESSORS: how many it keeps busy.
+# SHARDS: ctest runs it in so many parts, <NAME>_1 and on, that may run beside each other.
 function(frond_test)
-  cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;PROCESSORS;SHARDS" "SRCS;DEPS;LABELS" ${ARGN})
   add_executable(${ARG_NAME}_test ${ARG_SRCS})
   target_include_directories(${ARG_NAME}_test PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
   target_compile_options(${ARG_NAME}_test PRIVATE ${FROND_WARNINGS})
@@ -30,6 +34,24 @@ function(frond_test)
   if(NOT ARG_LABELS)
     set(ARG_LABELS unit)
   endif()
-  add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME}_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
-  set_tests_properties(${ARG_NAME} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 900)
+  if("unit" IN_LIST ARG_LABELS)
+    add_dependencies(unit_tests ${ARG_NAME}_test)
+  endif()
+  if(NOT ARG_PROCESSORS)
+    set(ARG_PROCESSORS 1)
+  endif()
+  if(NOT ARG_SHARDS)
+    set(ARG_SHARDS 1)
+  endif()
+  foreach(shard RANGE 1 ${ARG_SHARDS})
+    set(name ${ARG_NAME})
+    if(ARG_SHARDS GREATER 1)
+      set(name ${ARG_NAME}_${shard})
+    endif()
+    math(EXPR index "${shard} - 1")
+    add_test(NAME ${name} COMMAND ${ARG_NAME}_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+    # Threads that wait do not spin: the machine may be busy with other tests.
+    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 900 PROCESSORS ${ARG_PROCESSORS}
+      ENVIRONMENT "OMP_WAIT_POLICY=passive;GTEST_TOTAL_SHARDS=${ARG_SHARDS};GTEST_SHARD_INDEX=${index}")
+  endforeach()
 endfunction()

@@ -61,7 +61,10 @@ include(FrondCuda)
 # Designated initialisers leave the other members at their defaults on purpose.
 set(FROND_WARNINGS "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Werror;-Wno-missing-field-initializers>"
   "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wno-missing-field-initializers;-Werror=all-warnings>")
+# Of the files that hold the hot loops. Sanitizers watch every access, which makes compiling -O3 minutes of work.
+set(FROND_KERNEL_OPTIMIZATION "$<$<NOT:$<CONFIG:Debug>>:-O3>")
 if(FROND_SANITIZE)
+  set(FROND_KERNEL_OPTIMIZATION -O1)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined
                       -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)

@@ -14,25 +14,25 @@ cmake --preset release
 cmake --build --preset release -j "$jobs"
 
 echo "== Tests"
-ctest --test-dir build/release --output-on-failure -j 1
+ctest --test-dir build/release --output-on-failure -j "$jobs"
 
 if [[ $quick == no ]]; then
   echo "== Unit tests under AddressSanitizer and UndefinedBehaviorSanitizer"
   cmake --preset asan
-  cmake --build --preset asan -j "$jobs"
+  cmake --build --preset asan --target unit_tests -j "$jobs"
   # Open MPI and libgomp keep memory until the process ends.
   ASAN_OPTIONS=detect_leaks=0:${ASAN_OPTIONS:-} UBSAN_OPTIONS=print_stacktrace=1 \
-    ctest --test-dir build/asan --output-on-failure -L unit -j 1
+    ctest --test-dir build/asan --output-on-failure -L unit -j "$jobs"
 
   echo "== GPU kernels, run on the CPU by the emulator"
   cmake --preset emulated
   cmake --build --preset emulated --target gpu_test frond -j "$jobs"
-  ctest --test-dir build/emulated --output-on-failure -L gpu -j 1
+  ctest --test-dir build/emulated --output-on-failure -L gpu -j "$jobs"
 
   echo "== Fuzzers"
   tests/fuzz/run.sh 60
 
   # The last lines are the verdict of the release tests, where a reader of the log looks for it.
   echo "== Summary (release tests)"
-  ctest --test-dir build/release --output-on-failure -j 1 -L style
+  ctest --test-dir build/release --output-on-failure -L style
 fi

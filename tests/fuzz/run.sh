@@ -15,18 +15,30 @@ cmake --build $build --target fuzzers -j "$(nproc)"
 
 targets=("$@")
 [[ ${#targets[@]} -gt 0 ]] || targets=($(basename -s .cc -a tests/fuzz/*_fuzz.cc))
-for target in "${targets[@]}"; do
+fuzz() {
+  local target=$1
   # New inputs go to a copy, so that the seeds in the tree stay as they are.
-  grown=$build/corpus/$target
+  local grown=$build/corpus/$target
   mkdir -p "$grown" $build/findings
-  echo "== $target, $seconds seconds"
   if ! $build/tests/fuzz/"$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
     -max_len=16384 -print_final_stats=1 -verbosity=0 -artifact_prefix=$build/findings/"$target"- \
     "$grown" tests/fuzz/corpus/"$target" > $build/"$target".log 2>&1; then
     tail -n 60 $build/"$target".log
     echo "FINDING by $target: see $build/findings/" >&2
-    exit 1
+    return 1
   fi
+  echo "== $target, $seconds seconds"
   grep -E "number_of_executed_units|average_exec_per_sec" $build/"$target".log || true
+}
+
+running=0
+for target in "${targets[@]}"; do
+  [[ $running -lt $(nproc) ]] || { wait -n; running=$((running - 1)); }
+  fuzz "$target" &
+  running=$((running + 1))
+done
+while [[ $running -gt 0 ]]; do
+  wait -n
+  running=$((running - 1))
 done
 echo "No findings in ${#targets[@]} fuzzers"

@@ -1,7 +1,10 @@
 #include "launch/metrics_log.h"
 
+#include <unistd.h>
+
 #include <limits>
 
+#include "absl/strings/str_cat.h"
 #include "core/base/check.h"
 #include "core/base/file.h"
 #include "gmock/gmock.h"
@@ -15,7 +18,8 @@ using testing::HasSubstr;
 
 class MetricsLogTest : public testing::Test {
  protected:
-  MetricsLogTest() : path_(JoinPath(testing::TempDir(), "metrics_log_test.jsonl")) {
+  MetricsLogTest()
+      : path_(JoinPath(testing::TempDir(), absl::StrCat("metrics_log_test_", ::getpid()))) {
     CHECK_OK(RemoveRecursively(path_));
   }
 

@@ -103,7 +103,8 @@ TEST_F(RunCheckpointTest, AnotherTokenizerIsNotCarried) {
 }
 
 TEST(RunCheckpointBf16Test, MastersComeBackToTheBit) {
-  const std::string folder = testing::TempDir() + "/frond_bf16_checkpoint";
+  const std::string folder =
+      testing::TempDir() + "/frond_bf16_checkpoint_" + std::to_string(getpid());
   ASSERT_TRUE(RemoveRecursively(folder).ok() && CreateDirectories(folder).ok());
   ASSERT_TRUE(WriteFileAtomically(folder + "/ours.model", "model").ok());
   CpuAllocator memory;
@@ -142,7 +143,8 @@ T5Options Bf16With(MasterFormat masters) { return {.compute = DType::kBF16, .mas
 // Every format comes back to the bit from files of either dtype, and halves come back as the f32
 // weights that they are.
 TEST(RunCheckpointMastersTest, EveryFormatComesBackToTheBit) {
-  const std::string folder = testing::TempDir() + "/frond_masters_checkpoint";
+  const std::string folder =
+      testing::TempDir() + "/frond_masters_checkpoint_" + std::to_string(getpid());
   CpuAllocator memory;
   Context ctx(memory);
   T5Model whole(TinyConfig(), Bf16With(MasterFormat::kWhole));
