@@ -189,10 +189,10 @@ std::string HtmlTable(const std::vector<std::string>& names, std::vector<MixLine
   for (const std::string& name : names) {
     absl::StrAppend(&text, "<th class=\"name\">", name, "</th>");
   }
-  absl::StrAppend(
-      &text,
-      "<th>examples</th><th>share</th><th>seen</th><th>epochs</th><th>repeats</th>"
-      "<th>source tokens / epoch</th><th>target tokens / epoch</th><th>cut</th></tr>\n");
+  absl::StrAppend(&text,
+                  "<th>examples</th><th>share</th><th>seen</th><th>epochs</th><th>repeats</th>"
+                  "<th>source tokens / epoch</th><th>target tokens / "
+                  "epoch</th><th>cut</th><th>dropped</th></tr>\n");
   for (const MixLine& line : lines) {
     absl::StrAppend(&text, "<tr>");
     for (const std::string& cell : cells_of(line)) {
@@ -200,12 +200,31 @@ std::string HtmlTable(const std::vector<std::string>& names, std::vector<MixLine
     }
     absl::StrAppendFormat(&text,
                           "<td>%s</td><td>%s</td><td>%s</td><td>%.2f</td><td>%s</td><td>%s</"
-                          "td><td>%s</td><td>%s</td></tr>\n",
+                          "td><td>%s</td><td>%s</td><td>%s</td></tr>\n",
                           WithThousands(static_cast<int64_t>(line.examples)), Share(line.share),
                           ShortNumber(line.seen), line.epochs(), ShortNumber(line.repeats),
                           ShortNumber(static_cast<double>(line.source_tokens)),
                           ShortNumber(static_cast<double>(line.target_tokens)),
-                          Percent(line.cut_share()));
+                          Percent(line.cut_share()),
+                          WithThousands(static_cast<int64_t>(line.dropped)));
+  }
+  return text + "</table></div>\n";
+}
+
+// What rules in the mixture dropped; nothing where there are none.
+std::string PruningHtml(const std::vector<MixPruning>& lines) {
+  if (lines.empty()) return "";
+  std::string text =
+      "<h2>Pruning</h2>\n<div class=\"tall\"><table><tr><th class=\"name\">dataset</th>"
+      "<th class=\"name\">rules of</th><th class=\"name\">rule</th><th>rows seen</th>"
+      "<th>dropped</th><th>ledger</th></tr>\n";
+  for (const MixPruning& line : lines) {
+    absl::StrAppend(&text, "<tr>");
+    for (const std::string& cell : {line.source, line.node, line.rule}) {
+      absl::StrAppend(&text, "<td class=\"name\">", Escaped(cell), "</td>");
+    }
+    absl::StrAppend(&text, "<td>", WithThousands(line.seen), "</td><td>",
+                    WithThousands(line.dropped), "</td><td>", line.ledger, "</td></tr>\n");
   }
   return text + "</table></div>\n";
 }
@@ -249,7 +268,7 @@ std::string MixReportToHtml(const MixReport& report, const std::string& title) {
     const std::string tree = TreeText(report, std::numeric_limits<size_t>::max());
     absl::StrAppend(&text, "<h2>The tree</h2>\n<pre class=\"tall\">", Escaped(tree), "</pre>\n");
   }
-  absl::StrAppend(&text, "<h2>Datasets</h2>\n",
+  absl::StrAppend(&text, PruningHtml(report.pruning), "<h2>Datasets</h2>\n",
                   HtmlTable({"dataset"}, report.datasets, [](const MixLine& line) {
                     return std::vector<std::string>{line.source};
                   }));
