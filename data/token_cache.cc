@@ -218,12 +218,20 @@ absl::StatusOr<std::shared_ptr<const TokenCache>> TokenCache::OpenOrBuild(
   const std::string path = JoinPath(options.cache_dir, CacheFileName(options.name, Hash64(source)));
   RETURN_IF_ERROR(CreateDirectories(options.cache_dir));
 
-  absl::StatusOr<std::shared_ptr<TokenCache>> cache = Open(path, key, options.verify);
+  // A file that has empty targets is none for those who do not allow them.
+  const uint64_t key_with_empty_targets = Hash64(absl::StrCat(source, state, "empty targets"));
+  const auto open = [&](bool verify) {
+    absl::StatusOr<std::shared_ptr<TokenCache>> opened = Open(path, key, verify);
+    if (opened.ok() || !options.layout.allow_empty_targets) return opened;
+    absl::StatusOr<std::shared_ptr<TokenCache>> other = Open(path, key_with_empty_targets, verify);
+    return other.ok() ? other : opened;
+  };
+  absl::StatusOr<std::shared_ptr<TokenCache>> cache = open(options.verify);
   if (!cache.ok()) {
     ASSIGN_OR_RETURN(
         const auto lock,
         BuildLock::Wait(path + ".lock", absl::StrCat("tokenises '", options.name, "'")));
-    cache = Open(path, key, options.verify);
+    cache = open(options.verify);
     if (!cache.ok()) {
       if (absl::IsDataLoss(cache.status())) {
         LOG(WARNING) << cache.status().message() << "; building it anew";
@@ -233,14 +241,15 @@ absl::StatusOr<std::shared_ptr<const TokenCache>> TokenCache::OpenOrBuild(
                                        .layout = options.layout,
                                        .threads = options.threads,
                                        .path = path,
-                                       .key = key},
+                                       .key = key,
+                                       .key_with_empty_targets = key_with_empty_targets},
                                       tokenizer));
       ASSIGN_OR_RETURN(const std::string state_after, DescribeState(files));
       if (state_after != state) {
         return absl::AbortedError(absl::StrCat("the files of source '", options.name,
                                                "' changed while they were read; start again"));
       }
-      cache = Open(path, key, /*verify=*/true);
+      cache = open(/*verify=*/true);
     }
   }
   if (!cache.ok()) return cache.status();

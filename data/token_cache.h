@@ -43,7 +43,7 @@ class TokenCache {
   // where it is damaged, or where a file (size, time of change), the tokenizer (content) or a field
   // name differs from what it was built of. Processes and threads that ask at the same time wait
   // for the one that builds. Fails at the first bad row (`file:line: what`) and where there are no
-  // examples.
+  // examples. Whether empty targets are allowed makes a difference only to files that have some.
   static absl::StatusOr<std::shared_ptr<const TokenCache>> OpenOrBuild(
       const TokenCacheOptions& options, const Tokenizer& tokenizer);
 

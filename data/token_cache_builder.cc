@@ -136,6 +136,12 @@ absl::Status WriteRound(const std::vector<Chunk>& round, TokenCacheWriter* write
   return absl::OkStatus();
 }
 
+// Nothing but the end-of-sequence id.
+bool HasEmptyTarget(const Chunk& chunk) {
+  return std::any_of(chunk.examples.begin(), chunk.examples.end(),
+                     [](const auto& example) { return example.target_length == 1; });
+}
+
 std::string Counts(const TokenCacheWriter& writer) {
   return absl::StrCat(writer.num_examples(), " examples, ", writer.num_tokens(), " tokens");
 }
@@ -148,12 +154,16 @@ absl::Status BuildTokenCache(const TokenCacheBuild& build, const Tokenizer& toke
   ASSIGN_OR_RETURN(auto writer, TokenCacheWriter::Create(build.path));
   RoundReader reader(build, kChunksPerThread * static_cast<size_t>(std::max(build.threads, 1)));
   ASSIGN_OR_RETURN(std::vector<Chunk> round, reader.Next());
+  bool has_empty_targets = false;
   while (!round.empty()) {
     Workers workers(build, tokenizer, &round);
     absl::StatusOr<std::vector<Chunk>> ahead = reader.Next();
     workers.Join();
     // A bad row of this round comes before what the next one may complain about.
     RETURN_IF_ERROR(WriteRound(round, writer.get()));
+    if (build.layout.allow_empty_targets) {
+      has_empty_targets |= std::any_of(round.begin(), round.end(), HasEmptyTarget);
+    }
     if (!ahead.ok()) return ahead.status();
     round = *std::move(ahead);
     if (SecondsSince(start) > next_progress) {
@@ -167,7 +177,7 @@ absl::Status BuildTokenCache(const TokenCacheBuild& build, const Tokenizer& toke
         build.files.size() > 1 ? absl::StrCat(" and ", build.files.size() - 1, " more files") : "",
         build.files.size() > 1 ? " are empty" : " is empty"));
   }
-  RETURN_IF_ERROR(writer->Finish(build.key));
+  RETURN_IF_ERROR(writer->Finish(has_empty_targets ? build.key_with_empty_targets : build.key));
   LOG(INFO) << "tokenised '" << build.name << "': " << Counts(*writer) << ", "
             << writer->num_languages() << " languages, " << build.files.size() << " files in "
             << absl::StrFormat("%.1f s", SecondsSince(start)) << " -> " << build.path;

@@ -18,6 +18,7 @@ struct TokenCacheBuild {
   int threads = 1;
   std::string path;  // of the cache file
   uint64_t key = 0;
+  uint64_t key_with_empty_targets = 0;  // instead, where there are any
 };
 
 // Reads, tokenises on `threads` threads and writes at the same time; the result does not depend on

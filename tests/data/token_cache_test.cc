@@ -180,6 +180,24 @@ TEST_F(TokenCacheTest, BadRowsAreNamedAndNothingStays) {
   }
 }
 
+TEST_F(TokenCacheTest, EmptyTargetsAreForThoseWhoAllowThem) {
+  TokenCacheOptions strict = Options({Write("a.jsonl", Row(0, "sw"))});
+  TokenCacheOptions loose = strict;
+  loose.layout.allow_empty_targets = true;
+  const uint64_t key = Open(strict)->key();
+  const ino_t built = Inode(CacheFiles()[0]);
+  EXPECT_EQ(Open(loose)->key(), key);
+  EXPECT_EQ(Inode(CacheFiles()[0]), built) << "a file without empty targets serves both";
+
+  Write("a.jsonl", Row(0, "sw") + R"({"inputs": "x", "targets": " ", "language": "sw"})" + "\n");
+  EXPECT_EQ(Open(loose)->num_examples(), 2);
+  const ino_t with_empty = Inode(CacheFiles()[0]);
+  EXPECT_EQ(Open(loose)->target_length(1), 1);
+  EXPECT_EQ(Inode(CacheFiles()[0]), with_empty);
+  const absl::Status status = TokenCache::OpenOrBuild(strict, *tokenizer_).status();
+  EXPECT_THAT(std::string(status.message()), HasSubstr("a.jsonl:2: "));
+}
+
 TEST_F(TokenCacheTest, WrongUseIsRefused) {
   const auto error = [&](const TokenCacheOptions& options) {
     return std::string(TokenCache::OpenOrBuild(options, *tokenizer_).status().message());
