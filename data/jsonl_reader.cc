@@ -5,11 +5,9 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "core/base/status_macros.h"
 #include "data/line_reader.h"
-#include "data/utf8.h"
+#include "data/message_text.h"
 #include "nlohmann/json.hpp"
 
 namespace frond {
@@ -25,25 +23,12 @@ struct Slot {
 
 constexpr size_t kInputs = 0;
 constexpr size_t kTargets = 1;
-constexpr size_t kLanguage = 2;
 constexpr size_t kNumFields = 7;
 using Slots = std::array<Slot, kNumFields>;
 
-constexpr size_t kMaxNamesShown = 12;
-constexpr size_t kMaxNameBytes = 40;
+// More names than a message shows are not kept.
+constexpr size_t kMaxNamesKept = 20;
 constexpr size_t kMaxReasonBytes = 200;
-
-// Text of the file as a part of a one-line message: cut where it is long, without control
-// characters.
-std::string Excerpt(absl::string_view text, size_t max_bytes) {
-  const bool whole = text.size() <= max_bytes;
-  const absl::string_view shown = text.substr(0, max_bytes);
-  std::string excerpt(shown.substr(0, ValidUtf8Prefix(shown)));
-  for (char& c : excerpt) {
-    if (absl::ascii_iscntrl(c)) c = ' ';
-  }
-  return whole ? excerpt : absl::StrCat(excerpt, "...");
-}
 
 // "[json.exception.parse_error.101] parse error at line 1, column 5: <what>" as a part of ours.
 std::string MalformedJson(size_t position, const nlohmann::json::exception& e) {
@@ -79,7 +64,7 @@ class FieldCollector : public nlohmann::json_sax<nlohmann::json> {
       slot.current = slot.name == name;
       if (slot.current) wanted_ = &slot;
     }
-    if (names_.size() < kMaxNamesShown) names_.push_back(Excerpt(name, kMaxNameBytes));
+    if (names_.size() < kMaxNamesKept) names_.push_back(name);
     return true;
   }
 
@@ -134,24 +119,40 @@ class FieldCollector : public nlohmann::json_sax<nlohmann::json> {
   std::string error_;
 };
 
-absl::Status MissingField(const Slot& slot, const std::vector<std::string>& names,
-                          absl::string_view remedy) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("field '", slot.name, "' is missing (the row has ",
-                   names.empty() ? "no fields" : absl::StrJoin(names, ", "), "); ", remedy));
-}
-
 // Copying and destroying JSON recurses: deeper nesting could end the stack.
 constexpr int kDeepestNesting = 500;
 
-absl::Status CheckUtf8(absl::string_view line) {
-  const size_t valid = ValidUtf8Prefix(line);
-  if (valid == line.size()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrFormat("invalid UTF-8 at byte %d (0x%02X)", valid + 1,
-                                                    static_cast<unsigned char>(line[valid])));
+template <class Json>
+absl::Status ParseObject(absl::string_view line, Json* raw) {
+  RETURN_IF_ERROR(CheckUtf8(line));
+  int deepest = 0;
+  typename Json::parser_callback_t look_at_depth;  // slows the parser down, so only where needed
+  const auto opens = [](char c) { return c == '[' || c == '{'; };
+  if (std::count_if(line.begin(), line.end(), opens) > kDeepestNesting) {
+    look_at_depth = [&](int depth, typename Json::parse_event_t, Json&) {
+      deepest = std::max(deepest, depth);
+      return depth <= kDeepestNesting;
+    };
+  }
+  try {
+    *raw = Json::parse(line.begin(), line.end(), look_at_depth);
+  } catch (const nlohmann::json::parse_error& e) {
+    return absl::InvalidArgumentError(MalformedJson(e.byte, e));
+  } catch (const nlohmann::json::exception& e) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("malformed JSON: ", Excerpt(e.what(), kMaxReasonBytes)));
+  }
+  if (deepest > kDeepestNesting) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the row nests deeper than ", kDeepestNesting, " levels"));
+  }
+  if (!raw->is_object()) {
+    return absl::InvalidArgumentError(absl::StrCat("the line is ",
+                                                   raw->is_array() ? "an array" : "no JSON object",
+                                                   "; expected an object {\"inputs\": ..., ...}"));
+  }
+  return absl::OkStatus();
 }
-
-bool IsBlankText(absl::string_view text) { return absl::StripAsciiWhitespace(text).empty(); }
 
 // Lines of a file, end to end.
 class JsonlBlock : public RowBlock {
@@ -173,8 +174,8 @@ class JsonlBlock : public RowBlock {
   absl::Status ReadRaw(size_t row, nlohmann::json* raw) const override {
     return AtRow(row, ParseRaw(line(row), raw));
   }
-  absl::StatusOr<absl::string_view> ReadLine(size_t row, std::string*) const override {
-    return line(row);
+  absl::StatusOr<absl::string_view> ReadLine(size_t row, std::string* storage) const override {
+    return file().language.empty() ? line(row) : RowBlock::ReadLine(row, storage);
   }
 
  private:
@@ -182,6 +183,10 @@ class JsonlBlock : public RowBlock {
     size_t end;  // in text_; a line begins where the one before it ends
     int64_t number;
   };
+
+  absl::Status ReadOrdered(size_t row, nlohmann::ordered_json* raw) const override {
+    return AtRow(row, ParseObject(line(row), raw));
+  }
 
   absl::string_view line(size_t row) const {
     const size_t begin = row == 0 ? 0 : lines_[row - 1].end;
@@ -223,7 +228,7 @@ class JsonlReader : public RowReader {
 
 }  // namespace
 
-bool IsBlankLine(absl::string_view line) { return IsBlankText(line); }
+bool IsBlankLine(absl::string_view line) { return absl::StripAsciiWhitespace(line).empty(); }
 
 absl::Status ParseExample(absl::string_view line, const RowLayout& layout, Example* example) {
   *example = Example();
@@ -242,50 +247,17 @@ absl::Status ParseExample(absl::string_view line, const RowLayout& layout, Examp
   }
   for (const size_t required : {kInputs, kTargets}) {
     if (!slots[required].found) {
-      return MissingField(slots[required], collector.names(), "name the right one under 'fields'");
+      return MissingField(slots[required].name, collector.names(), kNameTheField);
     }
   }
-  if (!layout.allow_empty_targets && IsBlankText(example->targets)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("field '", fields.targets, "' is empty; expected the text to learn"));
+  if (example->language.empty() && layout.default_language.empty()) {
+    return MissingField(fields.language, collector.names(), kNameTheLanguage);
   }
-  if (example->language.empty()) example->language = layout.default_language;
-  if (example->language.empty()) {
-    return MissingField(slots[kLanguage], collector.names(),
-                        "name it under 'fields' or set the source's 'language'");
-  }
-  return absl::OkStatus();
+  return CompleteExample(layout, example);
 }
 
 absl::Status ParseRaw(absl::string_view line, nlohmann::json* raw) {
-  RETURN_IF_ERROR(CheckUtf8(line));
-  int deepest = 0;
-  nlohmann::json::parser_callback_t look_at_depth;  // slows the parser down, so only where needed
-  const auto opens = [](char c) { return c == '[' || c == '{'; };
-  if (std::count_if(line.begin(), line.end(), opens) > kDeepestNesting) {
-    look_at_depth = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
-      deepest = std::max(deepest, depth);
-      return depth <= kDeepestNesting;
-    };
-  }
-  try {
-    *raw = nlohmann::json::parse(line.begin(), line.end(), look_at_depth);
-  } catch (const nlohmann::json::parse_error& e) {
-    return absl::InvalidArgumentError(MalformedJson(e.byte, e));
-  } catch (const nlohmann::json::exception& e) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("malformed JSON: ", Excerpt(e.what(), kMaxReasonBytes)));
-  }
-  if (deepest > kDeepestNesting) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the row nests deeper than ", kDeepestNesting, " levels"));
-  }
-  if (!raw->is_object()) {
-    return absl::InvalidArgumentError(absl::StrCat("the line is ",
-                                                   raw->is_array() ? "an array" : "no JSON object",
-                                                   "; expected an object {\"inputs\": ..., ...}"));
-  }
-  return absl::OkStatus();
+  return ParseObject(line, raw);
 }
 
 absl::Status AtLine(const absl::Status& status, absl::string_view path, int64_t line_number) {
@@ -293,10 +265,10 @@ absl::Status AtLine(const absl::Status& status, absl::string_view path, int64_t 
   return absl::Status(status.code(), absl::StrCat(path, ":", line_number, ": ", status.message()));
 }
 
-absl::StatusOr<std::unique_ptr<RowReader>> OpenJsonl(const RowFile& file, const RowLayout& layout) {
-  ASSIGN_OR_RETURN(auto lines, LineReader::Open(file.path));
-  return std::make_unique<JsonlReader>(
-      std::move(lines), std::make_shared<const RowBlock::Origin>(RowBlock::Origin{file, layout}));
+absl::StatusOr<std::unique_ptr<RowReader>> OpenJsonl(
+    std::shared_ptr<const RowBlock::Origin> origin) {
+  ASSIGN_OR_RETURN(auto lines, LineReader::Open(origin->file.path));
+  return std::make_unique<JsonlReader>(std::move(lines), std::move(origin));
 }
 
 }  // namespace frond

@@ -28,7 +28,8 @@ absl::Status ParseRaw(absl::string_view line, nlohmann::json* raw);
 bool IsBlankLine(absl::string_view line);
 
 // The rows of one JSONL file.
-absl::StatusOr<std::unique_ptr<RowReader>> OpenJsonl(const RowFile& file, const RowLayout& layout);
+absl::StatusOr<std::unique_ptr<RowReader>> OpenJsonl(
+    std::shared_ptr<const RowBlock::Origin> origin);
 
 // `status`, if it is an error, with `path:line_number: ` before its message.
 absl::Status AtLine(const absl::Status& status, absl::string_view path, int64_t line_number);

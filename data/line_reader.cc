@@ -22,7 +22,7 @@ absl::Status LineReader::ReadMore() {
   if (buffer_.size() - begin_ > kMaxLineBytes) {
     return absl::InvalidArgumentError(absl::StrCat(path_, ":", line_number_ + 1,
                                                    ": line is longer than ", kMaxLineBytes,
-                                                   " bytes; expected one JSON object a line"));
+                                                   " bytes; expected lines of text"));
   }
   buffer_.erase(0, begin_);
   scanned_ -= begin_;

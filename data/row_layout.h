@@ -2,6 +2,11 @@
 #pragma once
 
 #include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "data/example.h"
 
 namespace frond {
 
@@ -18,12 +23,29 @@ struct FieldNames {
   bool operator==(const FieldNames&) const = default;
 };
 
+// kByEnding: .csv, .tsv and .parquet are what they say, the first two also with .gz or .zst behind;
+// others are JSONL.
+enum class RowFormat { kByEnding, kJsonl, kCsv, kTsv, kParquet };
+
 struct RowLayout {
+  RowFormat format = RowFormat::kByEnding;
   FieldNames fields = {};
-  // The language of rows that have none; empty: such a row is an error.
+  // The language of rows that have none; empty: that of the file's path, and where that has none
+  // either, such a row is an error.
   std::string default_language = {};
   // A target of nothing but white space is an example and not an error.
   bool allow_empty_targets = false;
+  // CSV and TSV: the names of the columns; empty: the first row holds them.
+  std::vector<std::string> columns = {};
+  // CSV and TSV: quotes around a field are no part of it (RFC 4180), else all bytes are.
+  bool quoting = true;
 };
+
+// The format of a file: never kByEnding.
+RowFormat FormatOf(absl::string_view path, const RowLayout& layout);
+
+// Gives an example, whose fields are read, its language. An empty target and a language that
+// nobody gives are errors.
+absl::Status CompleteExample(const RowLayout& layout, Example* example);
 
 }  // namespace frond

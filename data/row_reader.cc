@@ -2,7 +2,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "data/csv_reader.h"
 #include "data/jsonl_reader.h"
+#include "data/parallel_text.h"
+#include "data/parquet_reader.h"
 #include "nlohmann/json.hpp"
 
 namespace frond {
@@ -38,6 +41,17 @@ absl::Status RowBlock::ReadNames(size_t row, const nlohmann::json& raw, Example*
   return AtRow(row, FillNames(raw, layout(), example));
 }
 
+absl::StatusOr<absl::string_view> RowBlock::ReadLine(size_t row, std::string* storage) const {
+  nlohmann::ordered_json raw;
+  RETURN_IF_ERROR(ReadOrdered(row, &raw));
+  const std::string& field = layout().fields.language;
+  const auto language = raw.find(field);
+  const bool has_language = language != raw.end() && !language->is_null() && *language != "";
+  if (!has_language && !layout().default_language.empty()) raw[field] = layout().default_language;
+  *storage = raw.dump(-1, ' ', /*ensure_ascii=*/false);
+  return absl::string_view(*storage);
+}
+
 absl::Status RowBlock::AtRow(size_t row, const absl::Status& status) const {
   if (status.ok()) return status;
   return absl::Status(status.code(),
@@ -46,7 +60,25 @@ absl::Status RowBlock::AtRow(size_t row, const absl::Status& status) const {
 
 absl::StatusOr<std::unique_ptr<RowReader>> RowReader::Open(const RowFile& file,
                                                            const RowLayout& layout) {
-  return OpenJsonl(file, layout);
+  auto origin = std::make_shared<RowBlock::Origin>(RowBlock::Origin{file, layout});
+  if (!layout.default_language.empty()) {
+    origin->file.language.clear();
+  } else {
+    origin->layout.default_language = file.language;
+  }
+  if (!file.target_path.empty()) return OpenParallelText(std::move(origin));
+  switch (FormatOf(file.path, layout)) {
+    case RowFormat::kCsv:
+      return OpenCsv(std::move(origin), ',');
+    case RowFormat::kTsv:
+      return OpenCsv(std::move(origin), '\t');
+    case RowFormat::kParquet:
+      return OpenParquet(std::move(origin));
+    case RowFormat::kJsonl:
+    case RowFormat::kByEnding:
+      break;
+  }
+  return OpenJsonl(std::move(origin));
 }
 
 }  // namespace frond

@@ -21,6 +21,10 @@ namespace frond {
 // A file and what is known of it before it is opened.
 struct RowFile {
   std::string path;
+  // Not empty: the files are plain text, this one's lines the targets of those of `path`.
+  std::string target_path = {};
+  // What the path says; empty: nothing. Rows have it where neither they nor the layout say another.
+  std::string language = {};
 };
 
 // Some rows of one file that follow each other. Immutable; it needs its reader no more.
@@ -37,7 +41,8 @@ class RowBlock {
   RowBlock& operator=(const RowBlock&) = delete;
 
   virtual size_t num_rows() const = 0;
-  // Where a row stands in its file: the number of its line, from 1.
+  // Where a row stands in its file, from 1: the number of its line, or of the row where it has
+  // none.
   virtual int64_t number(size_t row) const = 0;
   const std::string& path() const { return origin_->file.path; }
 
@@ -51,20 +56,25 @@ class RowBlock {
   // as they are. Inputs and targets need not be among them.
   virtual absl::Status ReadRaw(size_t row, nlohmann::json* raw) const = 0;
 
-  // The row as one line of JSON: as it stands in the file where the file is JSONL. Lives as long as
-  // the block and `storage`, which it may fill.
-  virtual absl::StatusOr<absl::string_view> ReadLine(size_t row, std::string* storage) const = 0;
+  // The row as one line of JSON: as it stands in the file where the file is JSONL whose path says
+  // nothing of the language, else with the language that the path or the source gives. Lives as
+  // long as the block and `storage`, which it may fill.
+  virtual absl::StatusOr<absl::string_view> ReadLine(size_t row, std::string* storage) const;
 
   // What `raw`, which ReadRaw gave for `row`, says of an example beside its texts: everything but
   // inputs and targets. A row without language, where the source gives none either, is an error.
   absl::Status ReadNames(size_t row, const nlohmann::json& raw, Example* example) const;
 
   // An error about a row, with the row's place before its message.
-  absl::Status AtRow(size_t row, const absl::Status& status) const;
+  virtual absl::Status AtRow(size_t row, const absl::Status& status) const;
 
  protected:
   explicit RowBlock(std::shared_ptr<const Origin> origin) : origin_(std::move(origin)) {}
+  const RowFile& file() const { return origin_->file; }
   const RowLayout& layout() const { return origin_->layout; }
+
+  // ReadRaw with the fields in the file's order.
+  virtual absl::Status ReadOrdered(size_t row, nlohmann::ordered_json* raw) const = 0;
 
  private:
   std::shared_ptr<const Origin> origin_;

@@ -32,21 +32,33 @@ void Describe(absl::string_view value, std::string* description) {
   absl::StrAppend(description, value.size(), ":", value, ";");
 }
 
+std::string CanonicalPath(const std::string& path) {
+  std::error_code code;
+  const std::filesystem::path canonical = std::filesystem::weakly_canonical(path, code);
+  return code ? path : canonical.string();
+}
+
 // What the examples are made of, without the state of the files.
-std::string DescribeSource(const std::vector<RowFile>& files, const RowLayout& rows,
+std::string DescribeSource(const std::vector<RowFile>& files, const RowLayout& layout,
                            const Tokenizer& tokenizer) {
   std::string text;
   for (const RowFile& file : files) {
-    std::error_code code;
-    const std::filesystem::path canonical = std::filesystem::weakly_canonical(file.path, code);
-    Describe(code ? file.path : canonical.string(), &text);
+    Describe(CanonicalPath(file.path), &text);
+    // Where a path could stand, it begins with a slash.
+    if (!file.target_path.empty()) Describe("targets=" + CanonicalPath(file.target_path), &text);
+    if (!file.language.empty()) Describe("language=" + file.language, &text);
   }
-  const FieldNames& fields = rows.fields;
+  const FieldNames& fields = layout.fields;
   for (const std::string* value :
        {&fields.inputs, &fields.targets, &fields.language, &fields.script, &fields.dataset_name,
-        &fields.template_id, &fields.task_type, &rows.default_language}) {
+        &fields.template_id, &fields.task_type, &layout.default_language}) {
     Describe(*value, &text);
   }
+  // What has its default is left out: caches of before there was a choice stay good.
+  if (layout.format != RowFormat::kByEnding || !layout.quoting) {
+    Describe(absl::StrCat("format=", static_cast<int>(layout.format), layout.quoting), &text);
+  }
+  for (const std::string& column : layout.columns) Describe("column=" + column, &text);
   Describe(HashToHex(tokenizer.content_hash()), &text);
   Describe(absl::StrCat(tokenizer.eos_id(), " ", token_cache_internal::kFormat), &text);
   return text;
@@ -56,12 +68,16 @@ std::string DescribeSource(const std::vector<RowFile>& files, const RowLayout& r
 absl::StatusOr<std::string> DescribeState(const std::vector<RowFile>& files) {
   std::string text;
   for (const RowFile& file : files) {
-    struct stat info;
-    if (::stat(file.path.c_str(), &info) != 0) {
-      return absl::NotFoundError(
-          absl::StrCat("cannot stat '", file.path, "': ", std::strerror(errno)));
+    for (const std::string& path : {file.path, file.target_path}) {
+      if (path.empty()) continue;
+      struct stat info;
+      if (::stat(path.c_str(), &info) != 0) {
+        return absl::NotFoundError(
+            absl::StrCat("cannot stat '", path, "': ", std::strerror(errno)));
+      }
+      absl::StrAppend(&text, info.st_size, " ", info.st_mtim.tv_sec, " ", info.st_mtim.tv_nsec,
+                      ";");
     }
-    absl::StrAppend(&text, info.st_size, " ", info.st_mtim.tv_sec, " ", info.st_mtim.tv_nsec, ";");
   }
   return text;
 }
@@ -204,7 +220,8 @@ absl::StatusOr<std::shared_ptr<TokenCache>> TokenCache::Open(const std::string& 
 
 absl::StatusOr<std::shared_ptr<const TokenCache>> TokenCache::OpenOrBuild(
     const TokenCacheOptions& options, const Tokenizer& tokenizer) {
-  ASSIGN_OR_RETURN(const std::vector<RowFile> files, FindRowFiles(options.paths));
+  ASSIGN_OR_RETURN(const std::vector<RowFile> files,
+                   FindRowFiles(options.paths, options.target_paths));
   if (files.empty()) {
     return absl::InvalidArgumentError(absl::StrCat("source '", options.name, "' names no files"));
   }

@@ -25,6 +25,7 @@ struct TokenCacheOptions {
   std::string name;
   // Data files and globs of them (FindRowFiles).
   std::vector<std::string> paths;
+  std::vector<std::string> target_paths = {};
   RowLayout layout = {};
   // Where the file is kept; made where it does not exist.
   std::string cache_dir;

@@ -1,0 +1,31 @@
+#include "data/row_layout.h"
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+
+namespace frond {
+
+RowFormat FormatOf(absl::string_view path, const RowLayout& layout) {
+  if (layout.format != RowFormat::kByEnding) return layout.format;
+  if (!absl::ConsumeSuffix(&path, ".gz")) absl::ConsumeSuffix(&path, ".zst");
+  if (absl::EndsWithIgnoreCase(path, ".csv")) return RowFormat::kCsv;
+  if (absl::EndsWithIgnoreCase(path, ".tsv")) return RowFormat::kTsv;
+  if (absl::EndsWithIgnoreCase(path, ".parquet")) return RowFormat::kParquet;
+  return RowFormat::kJsonl;
+}
+
+absl::Status CompleteExample(const RowLayout& layout, Example* example) {
+  if (!layout.allow_empty_targets && absl::StripAsciiWhitespace(example->targets).empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("field '", layout.fields.targets, "' is empty; expected the text to learn"));
+  }
+  if (example->language.empty()) example->language = layout.default_language;
+  if (!example->language.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("field '", layout.fields.language,
+                   "' is missing; name it under 'fields' or set the source's 'language'"));
+}
+
+}  // namespace frond
