@@ -57,6 +57,7 @@ if(NOT FROND_MPI STREQUAL "OFF")
   set(FROND_HAVE_MPI ${MPI_C_FOUND})
 endif()
 include(FrondCuda)
+include(FrondParquet)
 
 # Designated initialisers leave the other members at their defaults on purpose.
 set(FROND_WARNINGS "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Werror;-Wno-missing-field-initializers>"
@@ -88,6 +89,7 @@ function(frond_print_table)
   message(STATUS "| FROND_CUDA      | ${FROND_HAVE_CUDA} ${frond_cuda_text}")
   message(STATUS "| FROND_NCCL      | ${FROND_HAVE_NCCL}")
   message(STATUS "| FROND_CUDNN     | ${FROND_HAVE_CUDNN} ${frond_cudnn_version}")
+  message(STATUS "| FROND_PARQUET   | ${FROND_HAVE_PARQUET} ${frond_arrow_version}")
   message(STATUS "| oneDNN          | ${onednn_VERSION}")
   message(STATUS "| ICU             | ${ICU_VERSION}")
   message(STATUS "| SentencePiece   | ${SENTENCEPIECE_VERSION}")

@@ -33,6 +33,8 @@ WRAPPED = {
     "sentencepiece": ["data"],
     "unicode/": ["data", "mixtures/pruning"],
     "zlib.h": ["data"],
+    "arrow/": ["data"],
+    "parquet/": ["data"],
     "zstd.h": ["data"],
     "xxhash.h": ["core/base"],
     "yaml-cpp": ["data/templates"],
