@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "configs/field_override.h"
 #include "configs/mixture_sources.h"
+#include "configs/source_schemas.h"
 #include "configs/text_error.h"
 #include "core/base/check.h"
 #include "core/base/file.h"
@@ -62,6 +63,9 @@ absl::StatusOr<config::TrainConfig> ReadConfig(const std::string& path,
   ASSIGN_OR_RETURN(config::TrainConfig config, ParseConfig(text, path, sets));
   if (config.data().has_mixture()) {
     RETURN_IF_ERROR(InlineImports(path, *config.mutable_data()->mutable_mixture()));
+  }
+  if (absl::Status status = ResolveSchemas(config); !status.ok()) {
+    return absl::Status(status.code(), absl::StrCat(path, ": ", std::string(status.message())));
   }
   return config;
 }

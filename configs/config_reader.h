@@ -13,9 +13,9 @@
 namespace frond {
 
 // Parses the file at `path`, applies `sets` in their order (field_override.h) and puts imported
-// files in their places (mixture_sources.h). The result holds only what was written:
-// ResolveDefaults and ValidateTrainConfig come next. Errors are one line, `file:line:column: what`,
-// and name the nearest right field or value.
+// files and schemas in their places (mixture_sources.h, source_schemas.h). The result holds only
+// what was written: ResolveDefaults and ValidateTrainConfig come next. Errors are one line,
+// `file:line:column: what`, and name the nearest right field or value.
 absl::StatusOr<config::TrainConfig> ReadConfig(const std::string& path,
                                                std::span<const std::string> sets);
 

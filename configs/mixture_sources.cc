@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "configs/config_reader.h"
+#include "configs/source_schemas.h"
 #include "core/base/file.h"
 #include "core/base/status_macros.h"
 
@@ -136,7 +137,8 @@ absl::Status CheckPrune(const std::string& at, const config::Prune& prune) {
     return Missing(at + ".rule", "give it a rule, such as rule { target {} }");
   for (int i = 0; i < prune.evaluation_size(); ++i) {
     const std::string set = absl::StrCat(at, ".evaluation[", i, "]");
-    if (prune.evaluation(i).path().empty()) return Missing(set + ".path", "name its JSONL files");
+    if (prune.evaluation(i).path().empty()) return Missing(set + ".path", "name its files");
+    RETURN_IF_ERROR(CheckReading(set, prune.evaluation(i)));
   }
   return absl::OkStatus();
 }
@@ -173,7 +175,8 @@ class Checker {
  private:
   absl::Status Dataset(const std::string& at, const config::Dataset& dataset) {
     const config::Source& source = dataset.source();
-    if (source.path_size() == 0) return Missing(at + ".source.path", "name its JSONL files");
+    if (source.path_size() == 0) return Missing(at + ".source.path", "name its files");
+    RETURN_IF_ERROR(CheckReading(at + ".source", source));
     if (source.name().empty()) return Missing(at + ".source.name", "its path gives it no name");
     RETURN_IF_ERROR(Named(at + ".source", "dataset", source.name()));
     if (dataset.has_prune()) RETURN_IF_ERROR(CheckPrune(at + ".prune", dataset.prune()));

@@ -78,7 +78,7 @@ void WriteDefaults(Message& message) {
 std::string NameFromPath(absl::string_view path) {
   const size_t slash = path.rfind('/');
   absl::string_view name = slash == absl::string_view::npos ? path : path.substr(slash + 1);
-  name = name.substr(0, name.find_first_of(".*?["));
+  name = name.substr(0, name.find_first_of(".*?[{"));
   while (!name.empty() && (name.back() == '-' || name.back() == '_')) name.remove_suffix(1);
   return std::string(name);
 }
@@ -87,11 +87,16 @@ std::string NameFromPath(absl::string_view path) {
 std::string TextWithoutPaths(const config::Data& data) {
   config::Data copy;
   *copy.mutable_mixture() = data.mixture();
-  for (config::Source* source : SourcesOf(copy)) {
+  std::vector<config::Source*> sources = SourcesOf(copy);
+  for (config::Source* set : EvaluationSetsOf(copy)) sources.push_back(set);
+  for (config::Source* source : sources) {
     source->clear_path();
+    source->clear_target_path();
     source->clear_ledger();
+    // Texts of before these fields have no defaults of theirs.
+    if (source->format() == config::Source::BY_ENDING) source->clear_format();
+    if (source->quoting()) source->clear_quoting();
   }
-  for (config::Source* set : EvaluationSetsOf(copy)) set->clear_path();
   return copy.ShortDebugString();
 }
 
@@ -138,6 +143,10 @@ uint64_t DataOrderHash(const config::TrainConfig& config) {
           &fields.dataset_name(), &fields.template_id(), &fields.task_type()}) {
       append_text(*field);
     }
+    if (source.format() != config::Source::BY_ENDING || !source.quoting()) {
+      absl::StrAppend(&text, " format ", source.format(), " ", source.quoting());
+    }
+    for (const std::string& column : source.column()) append_text(column);
   }
   if (data.has_mixture()) absl::StrAppend(&text, "\nmixture ", TextWithoutPaths(data));
   return Hash64(text);

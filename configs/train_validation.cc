@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "configs/field_words.h"
 #include "configs/mixture_sources.h"
+#include "configs/source_schemas.h"
 #include "core/base/status_macros.h"
 #include "google/protobuf/descriptor.h"
 
@@ -165,7 +166,8 @@ absl::Status CheckSources(absl::string_view list,
   for (int i = 0; i < sources.size(); ++i) {
     const config::Source& source = sources[i];
     const std::string at = absl::StrCat(list, "[", i, "]");
-    if (source.path_size() == 0) return Missing(at + ".path", "name its JSONL files");
+    if (source.path_size() == 0) return Missing(at + ".path", "name its files");
+    RETURN_IF_ERROR(CheckReading(at, source));
     for (int k = 0; k < source.path_size(); ++k) {
       if (!source.path(k).empty()) continue;
       return Wrong(absl::StrCat(at, ".path[", k, "]"), "empty", "a file or a glob");

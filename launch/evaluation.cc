@@ -12,11 +12,11 @@
 #include "core/base/philox.h"
 #include "core/base/status_macros.h"
 #include "data/example_reader.h"
-#include "data/row_files.h"
 #include "dist/sum_numbers.h"
 #include "dist/tensor_axis.h"
 #include "eval/greedy_decode.h"
 #include "launch/agree.h"
+#include "launch/source_rows.h"
 #include "launch/training_data.h"
 
 namespace frond {
@@ -27,8 +27,7 @@ constexpr size_t kMaxSequences = 256;
 
 absl::Status ForEachExample(const config::Source& source,
                             const std::function<void(Example&&)>& take) {
-  const std::vector<std::string> patterns(source.path().begin(), source.path().end());
-  ASSIGN_OR_RETURN(std::vector<RowFile> files, FindRowFiles(patterns));
+  ASSIGN_OR_RETURN(std::vector<RowFile> files, RowFilesOf(source));
   ExampleReader reader(std::move(files), RowLayoutOf(source));
   while (true) {
     Example example;

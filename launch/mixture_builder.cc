@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "configs/mixture_sources.h"
 #include "core/base/status_macros.h"
+#include "launch/source_rows.h"
 
 namespace frond {
 namespace {
@@ -329,28 +330,18 @@ class Builder {
 
 }  // namespace
 
-RowLayout RowLayoutOf(const config::Source& source) {
-  const config::Fields& fields = source.fields();
-  return {.fields = {.inputs = fields.inputs(),
-                     .targets = fields.targets(),
-                     .language = fields.language(),
-                     .script = fields.script(),
-                     .dataset_name = fields.dataset_name(),
-                     .template_id = fields.template_id(),
-                     .task_type = fields.task_type()},
-          .default_language = source.language()};
-}
-
 absl::StatusOr<std::shared_ptr<const TokenCache>> OpenSource(const config::Source& source,
                                                              const std::string& cache_dir,
                                                              const Tokenizer& tokenizer,
                                                              int threads,
                                                              bool allow_empty_targets) {
-  TokenCacheOptions options = {.name = source.name(),
-                               .paths = {source.path().begin(), source.path().end()},
-                               .layout = RowLayoutOf(source),
-                               .cache_dir = cache_dir,
-                               .threads = threads};
+  TokenCacheOptions options = {
+      .name = source.name(),
+      .paths = {source.path().begin(), source.path().end()},
+      .target_paths = {source.target_path().begin(), source.target_path().end()},
+      .layout = RowLayoutOf(source),
+      .cache_dir = cache_dir,
+      .threads = threads};
   options.layout.allow_empty_targets = allow_empty_targets;
   return TokenCache::OpenOrBuild(options, tokenizer);
 }

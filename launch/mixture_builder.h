@@ -44,12 +44,11 @@ struct BuiltMixture {
 absl::StatusOr<BuiltMixture> BuildMixture(const config::TrainConfig& config,
                                           const Tokenizer& tokenizer, int threads);
 
-// One dataset, and how its rows are read. Empty targets are allowed where rules will drop them.
+// One dataset. Empty targets are allowed where rules will drop them.
 absl::StatusOr<std::shared_ptr<const TokenCache>> OpenSource(const config::Source& source,
                                                              const std::string& cache_dir,
                                                              const Tokenizer& tokenizer,
                                                              int threads,
                                                              bool allow_empty_targets = false);
-RowLayout RowLayoutOf(const config::Source& source);
 
 }  // namespace frond

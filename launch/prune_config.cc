@@ -11,10 +11,11 @@
 #include "absl/strings/str_join.h"
 #include "configs/config_reader.h"
 #include "configs/prune_config.pb.h"
+#include "configs/source_schemas.h"
 #include "core/base/file.h"
 #include "core/base/status_macros.h"
-#include "data/row_files.h"
 #include "google/protobuf/text_format.h"
+#include "launch/source_rows.h"
 
 namespace frond {
 namespace {
@@ -45,37 +46,32 @@ absl::StatusOr<double> Within(absl::string_view name, double value, double low, 
   return Wrong(absl::StrCat(name, " is ", value, "; it must lie between ", low, " and ", high));
 }
 
-absl::StatusOr<PruneSource> MakeSource(const config::PruneSource& source) {
+absl::StatusOr<PruneSource> MakeSource(const config::Source& source) {
   if (source.path().empty()) {
-    return Wrong(absl::StrCat("source '", source.name(), "' has no path; expected JSONL files"));
+    return Wrong(absl::StrCat("source '", source.name(), "' has no path; expected files of rows"));
   }
-  const std::vector<std::string> patterns = Strings(source.path());
+  RETURN_IF_ERROR(CheckReading(absl::StrCat("source '", source.path(0), "'"), source));
+  if (source.has_weight()) {
+    return Wrong(absl::StrCat("source '", source.path(0), "' has a weight, which is for training"));
+  }
   PruneSource made;
-  ASSIGN_OR_RETURN(made.files, FindRowFiles(patterns));
-  const std::string& first = patterns.front();
+  ASSIGN_OR_RETURN(made.files, RowFilesOf(source));
+  const std::string& first = source.path(0);
   const std::string base = first.substr(first.rfind('/') + 1);
   made.name = source.has_name() ? source.name() : base.substr(0, base.find('.'));
   if (made.name.empty() || absl::StartsWith(made.name, ".") || absl::StrContains(made.name, '/')) {
     return Wrong(absl::StrCat("'", made.name, "' cannot name a source: it names a file as well"));
   }
-  const config::Fields& fields = source.fields();
-  made.layout = {.fields = {.inputs = fields.inputs(),
-                            .targets = fields.targets(),
-                            .language = fields.language(),
-                            .script = fields.script(),
-                            .dataset_name = fields.dataset_name(),
-                            .template_id = fields.template_id(),
-                            .task_type = fields.task_type()},
-                 .default_language = source.language(),
-                 .allow_empty_targets = true};
+  made.layout = RowLayoutOf(source);
+  made.layout.allow_empty_targets = true;
   return made;
 }
 
 absl::StatusOr<std::vector<PruneSource>> MakeSources(
-    const google::protobuf::RepeatedPtrField<config::PruneSource>& sources) {
+    const google::protobuf::RepeatedPtrField<config::Source>& sources) {
   std::vector<PruneSource> made;
   std::set<std::string> names;
-  for (const config::PruneSource& source : sources) {
+  for (const config::Source& source : sources) {
     ASSIGN_OR_RETURN(PruneSource one, MakeSource(source));
     if (!names.insert(one.name).second) {
       return Wrong(absl::StrCat("two sources are called '", one.name, "'; give one a name"));
@@ -300,12 +296,17 @@ absl::StatusOr<PruneOptions> MakeOptions(const config::PruneConfig& config) {
   return options;
 }
 
+absl::StatusOr<PruneOptions> ResolvedOptions(config::PruneConfig& config) {
+  RETURN_IF_ERROR(ResolveSchemas(config));
+  return MakeOptions(config);
+}
+
 }  // namespace
 
 absl::StatusOr<PruneOptions> ParsePruneConfig(absl::string_view text, absl::string_view file) {
   config::PruneConfig config;
   RETURN_IF_ERROR(ParseText(text, file, config));
-  absl::StatusOr<PruneOptions> options = MakeOptions(config);
+  const absl::StatusOr<PruneOptions> options = ResolvedOptions(config);
   if (options.ok()) return options;
   return absl::Status(options.status().code(),
                       absl::StrCat(file, ": ", std::string(options.status().message())));

@@ -7,17 +7,16 @@
 #include "absl/strings/str_join.h"
 #include "core/base/human_numbers.h"
 #include "core/base/status_macros.h"
-#include "data/row_files.h"
 #include "launch/mixture_builder.h"
 #include "launch/prune_config.h"
+#include "launch/source_rows.h"
 
 namespace frond {
 namespace {
 
 absl::StatusOr<PruneSource> RowsOf(const config::Source& source) {
   PruneSource rows = {.name = source.name(), .layout = RowLayoutOf(source)};
-  const std::vector<std::string> patterns(source.path().begin(), source.path().end());
-  ASSIGN_OR_RETURN(rows.files, FindRowFiles(patterns));
+  ASSIGN_OR_RETURN(rows.files, RowFilesOf(source));
   rows.layout.allow_empty_targets = true;
   return rows;
 }

@@ -49,7 +49,7 @@ TEST(ValidateTrainConfig, NamesMissingFields) {
       ErrorAfter({}, "work_dir: 'a' steps: 1 batch { rows: 1 } model { preset: 'mt5-small' }"),
       "data.source is missing; name at least one source with a path");
   EXPECT_EQ(ErrorAfter({"data.source[2].weight=1"}),
-            "data.source[2].path is missing; name its JSONL files");
+            "data.source[2].path is missing; name its files");
   EXPECT_EQ(ErrorAfter({"data.tokenizer="}),
             "data.tokenizer is missing; without model.path it must name a SentencePiece model");
   EXPECT_EQ(ErrorAfter({"model.preset=", "model.shape.d_model=8"}),
