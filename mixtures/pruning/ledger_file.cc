@@ -58,9 +58,12 @@ absl::StatusOr<LedgerFile> ParseLedger(absl::string_view text, absl::string_view
     if (in_sources && absl::StartsWith(line, "]")) break;
     if (in_sources) {
       const auto source = nlohmann::json::parse(absl::StripSuffix(line, ","), nullptr, false);
-      if (source.is_object() && source.contains("output")) {
-        ledger.outputs.push_back({.name = source["output"], .kept = source["kept"]});
+      if (!source.is_object() || !source.contains("output")) continue;
+      if (!source["output"].is_string() || !source.contains("kept") ||
+          !source["kept"].is_number_integer()) {
+        return Damaged(path, "a source's output or kept rows");
       }
+      ledger.outputs.push_back({.name = source["output"], .kept = source["kept"]});
     }
     in_sources |= absl::StartsWith(line, "\"sources\": [");
   }
