@@ -271,7 +271,10 @@ absl::StatusOr<std::shared_ptr<const TokenCache>> TokenCache::OpenOrBuild(
   }
   if (!cache.ok()) return cache.status();
   (*cache)->name_ = options.name;
-  for (const RowFile& file : files) (*cache)->files_.push_back(file.path);
+  for (const RowFile& file : files) {
+    (*cache)->files_.push_back(file.path);
+    if (!file.target_path.empty()) (*cache)->files_.push_back(file.target_path);
+  }
   return std::shared_ptr<const TokenCache>(*std::move(cache));
 }
 

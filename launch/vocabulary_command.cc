@@ -66,10 +66,10 @@ absl::Status Run(const CommandInput& input) {
 Command VocabularyCommand() {
   return {
       .name = "vocabulary",
-      .summary = "trains a SentencePiece vocabulary (unigram, byte fallback) on JSONL rows",
+      .summary = "trains a SentencePiece vocabulary (unigram, byte fallback) on rows of data",
       .flags = {{.name = "input",
                  .value_hint = "FILE",
-                 .help = "JSONL (.gz, .zst) or a glob",
+                 .help = "JSONL, CSV, TSV (.gz, .zst) or Parquet, or a glob",
                  .required = true,
                  .repeated = true},
                 {.name = "out", .value_hint = "FILE", .help = "the model file", .required = true},

@@ -60,6 +60,11 @@ class Cases:
         path = self.run.write(f"bad{self.count}.jsonl", b"\n".join(lines))
         self.train(name, f"{path}:8: ", *words, replace=[("rows.jsonl", path.name)])
 
+    def file(self, name, ending, content, *words):
+        """A run whose rows are this file."""
+        path = self.run.write(f"bad{self.count}{ending}", content)
+        self.train(name, path, *words, replace=[("rows.jsonl", path.name)])
+
     def model(self, name, change, *words):
         """A run that starts from a model folder, damaged by `change`."""
         folder = self.run.folder / f"model{self.count}"
@@ -144,6 +149,21 @@ def rows(cases):
     cases.row("blank target", b'{"inputs": "a", "targets": "  ", "language": "eng"}', "'targets' is empty")
     cases.row("missing target", b'{"inputs": "a", "language": "eng"}', "'targets' is missing")
     cases.row("missing language", b'{"inputs": "a", "targets": "b"}', "'language' is missing")
+    head = b"inputs,targets,language\n"
+    cases.file("columns too few", ".csv", head + b"a,b,eng\n\na,b\n", ":4: the row has 2 columns", "names 3")
+    cases.file("an open quote", ".csv", head + b'a,"b,eng\n', ":2: the quote that opens column 2 is never closed")
+    cases.file("no language", ".tsv", b"inputs\ttargets\na\tb\n", ":2: field 'language' is missing")
+    cases.file("invalid UTF-8 in CSV", ".csv", head + b"a,\xff,eng\n", ":2: invalid UTF-8 at byte 3")
+    cases.file("a missing column", ".csv", b"input,targets,language\na,b,eng\n", ":2: field 'inputs' is missing")
+    cases.file("no Parquet", ".parquet", b"PAR1", "Parquet")
+    cases.run.write("one.txt", "a\n")
+    two = cases.run.write("two.txt", "a\nb\n")
+    cases.train("lines that do not belong together", "one.txt' has 1 lines, but", "two.txt' has 2;",
+                replace=[("rows.jsonl", f'one.txt" target_path: "{two}')])
+    cases.train("a format beside target_path", "data.source[0].format is CSV beside target_path",
+                replace=[("rows.jsonl\"", f'one.txt" target_path: "{two}" format: CSV')])
+    cases.train("a schema that is nowhere", "schema 'mt', which a source names, is nowhere",
+                replace=[("rows.jsonl\"", 'one.txt" schema: "mt"')])
     cases.run.write("none.jsonl", "")
     cases.train("an empty file", "none.jsonl", "empty", replace=[("rows.jsonl", "none.jsonl")])
     cases.train("no such file", "nothing.jsonl", replace=[("rows.jsonl", "nothing.jsonl")])
