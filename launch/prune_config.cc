@@ -199,6 +199,32 @@ absl::StatusOr<CapOptions> Made(const config::CapRule& rule) {
 static_assert(static_cast<int>(CapOptions::Choice::kFirst) == config::CapRule::FIRST);
 static_assert(static_cast<int>(CapOptions::Per::kTemplate) == config::CapRule::TEMPLATE);
 
+PerTemplate PerFrom(config::PerTemplate per) {
+  return per == config::TEMPLATE ? PerTemplate::kTemplate : PerTemplate::kTemplateAndLanguage;
+}
+
+absl::StatusOr<MedianTargetOptions> Made(const config::MedianTargetRule& rule) {
+  MedianTargetOptions made{.per = PerFrom(rule.per())};
+  ASSIGN_OR_RETURN(made.min_words, Within("median_target.min_words", rule.min_words(), 0.5, 1e6));
+  return made;
+}
+
+absl::StatusOr<NearTemplatesOptions> Made(const config::NearTemplatesRule& rule) {
+  NearTemplatesOptions made{.per = PerFrom(rule.per())};
+  const auto within = [](absl::string_view name, double value, double low, double high) {
+    return Within(absl::StrCat("near_duplicate_templates.", name), value, low, high);
+  };
+  ASSIGN_OR_RETURN(made.threshold, within("threshold", rule.threshold(), 0.01, 1));
+  ASSIGN_OR_RETURN(made.share, within("share", rule.share(), 0.01, 1));
+  ASSIGN_OR_RETURN(const double ngram, within("ngram", rule.ngram(), 1, 100));
+  ASSIGN_OR_RETURN(const double sample, within("sample", rule.sample(), 2, 10000));
+  ASSIGN_OR_RETURN(const double fewest, within("min_inputs", rule.min_inputs(), 2, sample));
+  made.ngram = static_cast<int>(ngram);
+  made.sample = static_cast<int64_t>(sample);
+  made.min_inputs = static_cast<int64_t>(fewest);
+  return made;
+}
+
 template <class Kind>
 absl::Status Fill(const Kind& kind, RuleOptions* options) {
   ASSIGN_OR_RETURN(options->how, Made(kind));
@@ -231,6 +257,10 @@ absl::Status FillKind(const config::PruneRule& rule, RuleOptions* options) {
       return Fill(rule.language_id(), options);
     case config::PruneRule::kCap:
       return Fill(rule.cap(), options);
+    case config::PruneRule::kMedianTarget:
+      return Fill(rule.median_target(), options);
+    case config::PruneRule::kNearDuplicateTemplates:
+      return Fill(rule.near_duplicate_templates(), options);
     case config::PruneRule::KIND_NOT_SET:
       break;
   }

@@ -3,7 +3,9 @@
 #include "mixtures/pruning/exact_duplicates.h"
 #include "mixtures/pruning/language_rule.h"
 #include "mixtures/pruning/length_rule.h"
+#include "mixtures/pruning/median_target_rule.h"
 #include "mixtures/pruning/near_duplicates.h"
+#include "mixtures/pruning/near_templates_rule.h"
 #include "mixtures/pruning/pattern_rule.h"
 #include "mixtures/pruning/rule.h"
 #include "mixtures/pruning/script_rule.h"
@@ -36,6 +38,8 @@ struct Maker {
         how, MakeNgramScorer({.training_characters = how.training_characters,
                               .min_training_characters = how.min_training_characters}));
   }
+  Made operator()(const MedianTargetOptions& how) const { return MakeMedianTargetRule(how); }
+  Made operator()(const NearTemplatesOptions& how) const { return MakeNearTemplatesRule(how); }
   Made operator()(const CapOptions& how) const { return MakeCapRule(how, context); }
 };
 

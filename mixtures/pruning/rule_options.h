@@ -108,6 +108,27 @@ struct LanguageOptions {
   int64_t min_training_characters = 2000;
 };
 
+// What rules about templates take for one template.
+enum class PerTemplate { kTemplate, kTemplateAndLanguage };
+
+// Drops templates of a dataset whose targets have a median of fewer words (WordCounter).
+struct MedianTargetOptions {
+  double min_words = 2;
+  PerTemplate per = PerTemplate::kTemplate;
+};
+
+// Drops templates of a dataset whose own text shares at least `threshold` of its character n-grams
+// (Jaccard similarity) with that of another that stays. A template's own text: what at least
+// `share` of its `sample` shortest distinct inputs of a language have in common.
+struct NearTemplatesOptions {
+  double threshold = 0.7;
+  PerTemplate per = PerTemplate::kTemplate;
+  int ngram = 5;
+  double share = 0.9;
+  int64_t sample = 32;
+  int64_t min_inputs = 8;  // languages with fewer distinct inputs are not compared
+};
+
 // Keeps at most `rows` rows of every group.
 struct CapOptions {
   enum class Choice { kRandom, kLongest, kFirst };
@@ -127,7 +148,7 @@ struct RuleOptions {
   std::vector<std::string> datasets;
   std::variant<TemplateOptions, LengthOptions, TargetOptions, ScriptOptions, ShareOptions,
                RepetitionOptions, PatternOptions, ExactDuplicateOptions, NearDuplicateOptions,
-               LanguageOptions, CapOptions>
+               LanguageOptions, CapOptions, MedianTargetOptions, NearTemplatesOptions>
       how;
 };
 

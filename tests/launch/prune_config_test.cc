@@ -55,6 +55,12 @@ TEST_F(PruneConfigTest, ErrorsNameWhatIsWrong) {
   EXPECT_THAT(Error("rule { name: \"x\" }"), HasSubstr("rule 'x' has no kind"));
   EXPECT_THAT(Error(""), HasSubstr("there is no rule"));
   EXPECT_THAT(Error("rule { cap {} }"), HasSubstr("cap.rows is 0"));
+  EXPECT_THAT(Error("rule { median_target { min_words: 0 } }"),
+              HasSubstr("median_target.min_words is 0; it must lie between"));
+  EXPECT_THAT(Error("rule { near_duplicate_templates { sample: 8 min_inputs: 9 } }"),
+              HasSubstr("near_duplicate_templates.min_inputs is 9; it must lie between 2 and 8"));
+  EXPECT_THAT(Error("rule { near_duplicate_templates { threshold: 1.5 } }"),
+              HasSubstr("near_duplicate_templates.threshold is 1.5"));
   EXPECT_THAT(Error("rule { length { min_ratio: 3 max_ratio: 2 } }"), HasSubstr("min <= max"));
   EXPECT_THAT(Error("rule { name: \"a\" urls {} } rule { name: \"a\" code {} }"),
               HasSubstr("two rules are called 'a'"));
