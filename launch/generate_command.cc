@@ -10,13 +10,11 @@
 #include "core/base/log.h"
 #include "core/base/status_macros.h"
 #include "data/batch_builder.h"
-#include "data/tokenizer.h"
 #include "dist/local_communicator.h"
 #include "eval/greedy_decode.h"
 #include "launch/command.h"
 #include "launch/compute_device.h"
-#include "launch/model_builder.h"
-#include "models/t5/t5_folder.h"
+#include "launch/model_folder.h"
 
 namespace frond {
 namespace {
@@ -32,17 +30,9 @@ struct Generator {
   int64_t truncated = 0;  // prompts so far that lost tokens
 
   absl::Status Load(const std::string& folder, DType compute) {
-    ASSIGN_OR_RETURN(const T5Config config, ReadT5Config(folder));
-    ASSIGN_OR_RETURN(const std::string file, FindTokenizerFile(folder));
-    ASSIGN_OR_RETURN(tokenizer, Tokenizer::Load(file));
-    if (tokenizer->vocab_size() > config.vocab_size) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("the tokenizer ", file, " has ", tokenizer->vocab_size(),
-                       " pieces, more than the model's vocabulary of ", config.vocab_size));
-    }
-    model = std::make_unique<T5Model>(config, T5Options{.compute = compute});
-    RETURN_IF_ERROR(LoadT5Weights(ctx, folder, *model));
-    model->params().PrepareCompute(ctx, /*for_training=*/false);
+    ASSIGN_OR_RETURN(ModelFolder read, ReadModelFolder(ctx, folder, compute));
+    tokenizer = std::move(read.tokenizer);
+    model = std::move(read.model);
     return absl::OkStatus();
   }
 
@@ -84,11 +74,7 @@ absl::Status Run(const CommandInput& input) {
   ASSIGN_OR_RETURN(const int64_t max_new_tokens,
                    flags.GetInteger("max-new-tokens", 128, 1, 1 << 16));
   ASSIGN_OR_RETURN(const int64_t batch_size, flags.GetInteger("batch", 64, 1, 1 << 12));
-  const std::string compute = flags.Get("compute", "f32");
-  if (compute != "f32" && compute != "bf16") {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--compute is '", compute, "', expected f32 or bf16"));
-  }
+  ASSIGN_OR_RETURN(const DType compute, ParseComputeType(flags.Get("compute", "f32")));
   ASSIGN_OR_RETURN(const std::vector<std::string> prompts, ReadPrompts(flags));
   ASSIGN_OR_RETURN(const config::Device wanted, ParseDevice(flags.Get("device", "CPU")));
   // Not the job's ranks: this command runs on one alone.
@@ -96,8 +82,7 @@ absl::Status Run(const CommandInput& input) {
   ASSIGN_OR_RETURN(const ComputeDevice device, OpenComputeDevice(wanted, alone));
   Generator generator(*device.memory);
   generator.max_new_tokens = max_new_tokens;
-  RETURN_IF_ERROR(
-      generator.Load(flags.Get("model"), compute == "bf16" ? DType::kBF16 : DType::kF32));
+  RETURN_IF_ERROR(generator.Load(flags.Get("model"), compute));
   std::string output;
   for (size_t begin = 0; begin < prompts.size(); begin += static_cast<size_t>(batch_size)) {
     const size_t end = std::min(prompts.size(), begin + static_cast<size_t>(batch_size));

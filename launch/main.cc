@@ -16,8 +16,8 @@ namespace frond {
 namespace {
 
 std::vector<Command> AllCommands() {
-  return {CorpusCommand(),   VocabularyCommand(), TrainCommand(), EvalCommand(), GenerateCommand(),
-          TokenizeCommand(), PlanCommand(),       MixCommand(),   PruneCommand()};
+  return {CorpusCommand(),   VocabularyCommand(), TrainCommand(), EvalCommand(),  GenerateCommand(),
+          TokenizeCommand(), PlanCommand(),       MixCommand(),   PruneCommand(), ScoreCommand()};
 }
 
 std::string Overview(const std::vector<Command>& commands) {

@@ -188,15 +188,43 @@ absl::StatusOr<LanguageOptions> Made(const config::LanguageRule& rule) {
   return made;
 }
 
+absl::StatusOr<ScoreFile> MakeScores(absl::string_view rule, const config::ScoreFile& scores) {
+  if (scores.path().empty()) {
+    return Wrong(absl::StrCat(rule, ".scores.path is missing; a file that frond score wrote"));
+  }
+  return ScoreFile{.path = scores.path(), .field = scores.field()};
+}
+
+absl::StatusOr<ScoreOptions> Made(const config::ScoreRule& rule) {
+  ScoreOptions made{.keep = static_cast<ScoreOptions::Keep>(rule.keep()),
+                    .per = static_cast<ScoreOptions::Per>(rule.per())};
+  ASSIGN_OR_RETURN(made.scores, MakeScores("score", rule.scores()));
+  if (!rule.has_fraction()) return Wrong("score.fraction is missing; the part of rows that stays");
+  ASSIGN_OR_RETURN(made.fraction, Within("score.fraction", rule.fraction(), 0, 1));
+  return made;
+}
+static_assert(static_cast<int>(ScoreOptions::Keep::kHigh) == config::ScoreRule::HIGH);
+static_assert(static_cast<int>(ScoreOptions::Per::kDatasetAndLanguage) ==
+              config::ScoreRule::DATASET_AND_LANGUAGE);
+
 absl::StatusOr<CapOptions> Made(const config::CapRule& rule) {
   if (rule.rows() < 1) {
     return Wrong(absl::StrCat("cap.rows is ", rule.rows(), "; it must be at least 1"));
   }
-  return CapOptions{.rows = rule.rows(),
-                    .choice = static_cast<CapOptions::Choice>(rule.choice()),
-                    .per = static_cast<CapOptions::Per>(rule.per())};
+  CapOptions made{.rows = rule.rows(),
+                  .choice = static_cast<CapOptions::Choice>(rule.choice()),
+                  .per = static_cast<CapOptions::Per>(rule.per())};
+  const bool by_score = rule.choice() == config::CapRule::LOWEST_SCORE ||
+                        rule.choice() == config::CapRule::HIGHEST_SCORE;
+  if (by_score) {
+    ASSIGN_OR_RETURN(made.scores, MakeScores("cap", rule.scores()));
+  } else if (rule.has_scores()) {
+    return Wrong("cap.scores is given, but cap.choice is not by score");
+  }
+  return made;
 }
-static_assert(static_cast<int>(CapOptions::Choice::kFirst) == config::CapRule::FIRST);
+static_assert(static_cast<int>(CapOptions::Choice::kHighestScore) ==
+              config::CapRule::HIGHEST_SCORE);
 static_assert(static_cast<int>(CapOptions::Per::kTemplate) == config::CapRule::TEMPLATE);
 
 PerTemplate PerFrom(config::PerTemplate per) {
@@ -261,6 +289,8 @@ absl::Status FillKind(const config::PruneRule& rule, RuleOptions* options) {
       return Fill(rule.median_target(), options);
     case config::PruneRule::kNearDuplicateTemplates:
       return Fill(rule.near_duplicate_templates(), options);
+    case config::PruneRule::kScore:
+      return Fill(rule.score(), options);
     case config::PruneRule::KIND_NOT_SET:
       break;
   }

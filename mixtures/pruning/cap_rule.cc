@@ -1,6 +1,7 @@
 #include "mixtures/pruning/cap_rule.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -8,14 +9,23 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/hash.h"
 #include "core/base/philox.h"
+#include "core/base/status_macros.h"
+#include "mixtures/pruning/row_scores.h"
 #include "mixtures/pruning/text_measure.h"
 
 namespace frond {
 namespace {
 
+// Numbers in the order of the scores.
+uint64_t OrderedBits(double score) {
+  const uint64_t bits = std::bit_cast<uint64_t>(score + 0.0);  // one zero
+  return bits >> 63 != 0 ? ~bits : bits | uint64_t{1} << 63;
+}
+
 class CapWorker : public RuleWorker {
  public:
-  CapWorker(CapOptions::Choice choice, uint64_t seed) : choice_(choice), seed_(seed) {}
+  CapWorker(CapOptions::Choice choice, uint64_t seed, const RowScores* scores)
+      : choice_(choice), seed_(seed), scores_(scores) {}
 
   absl::StatusOr<Opinion> Look(const Example& example, absl::string_view line) override {
     Opinion opinion{.kind = Opinion::Kind::kAsk};
@@ -24,21 +34,27 @@ class CapWorker : public RuleWorker {
     if (choice_ == CapOptions::Choice::kLongest) {
       opinion.hash = ~static_cast<uint64_t>(CountCharacters(example.targets));
     }
+    if (scores_ != nullptr) {
+      ASSIGN_OR_RETURN(const double score, scores_->Of(line));
+      const uint64_t bits = OrderedBits(score);
+      opinion.hash = choice_ == CapOptions::Choice::kHighestScore ? ~bits : bits;
+    }
     return opinion;
   }
 
  private:
   CapOptions::Choice choice_;
   uint64_t seed_;
+  const RowScores* scores_;  // null: the choice needs none
 };
 
 class CapRule : public Rule {
  public:
-  CapRule(const CapOptions& options, const RuleContext& context)
-      : options_(options), context_(context) {}
+  CapRule(const CapOptions& options, const RuleContext& context, std::unique_ptr<RowScores> scores)
+      : options_(options), context_(context), scores_(std::move(scores)) {}
 
   std::unique_ptr<RuleWorker> NewWorker() const override {
-    return std::make_unique<CapWorker>(options_.choice, context_.seed);
+    return std::make_unique<CapWorker>(options_.choice, context_.seed, scores_.get());
   }
 
   bool studies() const override { return options_.choice != CapOptions::Choice::kFirst; }
@@ -68,7 +84,8 @@ class CapRule : public Rule {
   }
 
   int64_t memory_bytes() const override {
-    return static_cast<int64_t>(kept_.capacity() * (sizeof(int64_t) + 1));
+    const int64_t kept = static_cast<int64_t>(kept_.capacity() * (sizeof(int64_t) + 1));
+    return kept + (scores_ != nullptr ? scores_->memory_bytes() : 0);
   }
 
  private:
@@ -91,6 +108,7 @@ class CapRule : public Rule {
 
   CapOptions options_;
   RuleContext context_;
+  std::unique_ptr<RowScores> scores_;
   absl::flat_hash_map<std::string, std::vector<Candidate>> heaps_;
   absl::flat_hash_map<std::string, int64_t> counts_;
   absl::flat_hash_set<int64_t> kept_;
@@ -98,8 +116,15 @@ class CapRule : public Rule {
 
 }  // namespace
 
-std::unique_ptr<Rule> MakeCapRule(const CapOptions& options, const RuleContext& context) {
-  return std::make_unique<CapRule>(options, context);
+absl::StatusOr<std::unique_ptr<Rule>> MakeCapRule(const CapOptions& options,
+                                                  const RuleContext& context) {
+  std::unique_ptr<RowScores> scores;
+  if (options.choice == CapOptions::Choice::kLowestScore ||
+      options.choice == CapOptions::Choice::kHighestScore) {
+    ASSIGN_OR_RETURN(RowScores read, RowScores::Read(options.scores.path, options.scores.field));
+    scores = std::make_unique<RowScores>(std::move(read));
+  }
+  return std::make_unique<CapRule>(options, context, std::move(scores));
 }
 
 }  // namespace frond

@@ -29,6 +29,7 @@ struct Opinion {
   LanguageFeatures language;
   double margin_fresh = 0;
   double margin_learnt = 0;
+  double score = 0;
 
   static Opinion Keep() { return {}; }
   static Opinion Drop(std::string reason) {

@@ -8,6 +8,7 @@
 #include "mixtures/pruning/near_templates_rule.h"
 #include "mixtures/pruning/pattern_rule.h"
 #include "mixtures/pruning/rule.h"
+#include "mixtures/pruning/score_rule.h"
 #include "mixtures/pruning/script_rule.h"
 #include "mixtures/pruning/share_rules.h"
 #include "mixtures/pruning/target_rules.h"
@@ -40,6 +41,7 @@ struct Maker {
   }
   Made operator()(const MedianTargetOptions& how) const { return MakeMedianTargetRule(how); }
   Made operator()(const NearTemplatesOptions& how) const { return MakeNearTemplatesRule(how); }
+  Made operator()(const ScoreOptions& how) const { return MakeScoreRule(how); }
   Made operator()(const CapOptions& how) const { return MakeCapRule(how, context); }
 };
 

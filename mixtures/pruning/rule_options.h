@@ -129,13 +129,30 @@ struct NearTemplatesOptions {
   int64_t min_inputs = 8;  // languages with fewer distinct inputs are not compared
 };
 
+// A file of numbers for rows (row_scores.h).
+struct ScoreFile {
+  std::string path;
+  std::string field;  // of the numbers
+};
+
+// Keeps `fraction` of the rows of every group: those with the lowest, middle or highest scores.
+struct ScoreOptions {
+  enum class Keep { kLow, kMiddle, kHigh };
+  enum class Per { kAll, kLanguage, kDataset, kDatasetAndLanguage };
+  ScoreFile scores;
+  Keep keep = Keep::kLow;
+  double fraction = 0.5;
+  Per per = Per::kLanguage;
+};
+
 // Keeps at most `rows` rows of every group.
 struct CapOptions {
-  enum class Choice { kRandom, kLongest, kFirst };
+  enum class Choice { kRandom, kLongest, kFirst, kLowestScore, kHighestScore };
   enum class Per { kLanguage, kSource, kSourceAndLanguage, kTemplate };
   int64_t rows = 0;
   Choice choice = Choice::kRandom;
   Per per = Per::kLanguage;
+  ScoreFile scores = {};  // where the choice is by score
 };
 
 struct RuleOptions {
@@ -148,7 +165,7 @@ struct RuleOptions {
   std::vector<std::string> datasets;
   std::variant<TemplateOptions, LengthOptions, TargetOptions, ScriptOptions, ShareOptions,
                RepetitionOptions, PatternOptions, ExactDuplicateOptions, NearDuplicateOptions,
-               LanguageOptions, CapOptions, MedianTargetOptions, NearTemplatesOptions>
+               LanguageOptions, CapOptions, MedianTargetOptions, ScoreOptions, NearTemplatesOptions>
       how;
 };
 

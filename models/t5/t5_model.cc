@@ -276,10 +276,14 @@ Tensor T5Model::Encode(Context& ctx, const Batch& batch) {
   return RunEncoder(ctx, pass, 0, nullptr);
 }
 
-Tensor T5Model::Logits(Context& ctx, const Batch& batch) {
+Tensor T5Model::Decode(Context& ctx, const Batch& batch) {
   const Pass pass(batch, *this, /*with_keys=*/false);
   const Tensor memory = RunEncoder(ctx, pass, 0, nullptr);
-  const Tensor hidden = RunDecoder(ctx, pass, memory, 0, nullptr);
+  return RunDecoder(ctx, pass, memory, 0, nullptr);
+}
+
+Tensor T5Model::Logits(Context& ctx, const Batch& batch) {
+  const Tensor hidden = Decode(ctx, batch);
   return WholeLogits(ctx, Rows(hidden.view(), 0, batch.num_target_tokens()));
 }
 

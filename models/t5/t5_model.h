@@ -61,6 +61,8 @@ class T5Model {
   // The encoder's output [source tokens, d_model] in the compute dtype, without dropout. Rows
   // beyond the batch's tokens may follow and mean nothing.
   Tensor Encode(Context& ctx, const Batch& batch);
+  // The decoder's output [target tokens, d_model], teacher-forced; else as Encode.
+  Tensor Decode(Context& ctx, const Batch& batch);
   // Teacher-forced logits [target tokens, vocab] f32 (f64): small batches only (tests, parity
   // checks).
   Tensor Logits(Context& ctx, const Batch& batch);

@@ -55,6 +55,15 @@ TEST_F(PruneConfigTest, ErrorsNameWhatIsWrong) {
   EXPECT_THAT(Error("rule { name: \"x\" }"), HasSubstr("rule 'x' has no kind"));
   EXPECT_THAT(Error(""), HasSubstr("there is no rule"));
   EXPECT_THAT(Error("rule { cap {} }"), HasSubstr("cap.rows is 0"));
+  EXPECT_THAT(Error("rule { score { fraction: 0.5 } }"), HasSubstr("score.scores.path is missing"));
+  EXPECT_THAT(Error("rule { score { scores { path: \"s\" } } }"),
+              HasSubstr("score.fraction is missing"));
+  EXPECT_THAT(Error("rule { score { scores { path: \"s\" } fraction: -1 } }"),
+              HasSubstr("score.fraction is -1"));
+  EXPECT_THAT(Error("rule { cap { rows: 2 choice: LOWEST_SCORE } }"),
+              HasSubstr("cap.scores.path is missing"));
+  EXPECT_THAT(Error("rule { cap { rows: 2 scores { path: \"s\" } } }"),
+              HasSubstr("cap.choice is not by score"));
   EXPECT_THAT(Error("rule { median_target { min_words: 0 } }"),
               HasSubstr("median_target.min_words is 0; it must lie between"));
   EXPECT_THAT(Error("rule { near_duplicate_templates { sample: 8 min_inputs: 9 } }"),
