@@ -225,7 +225,8 @@ absl::StatusOr<CapOptions> Made(const config::CapRule& rule) {
 }
 static_assert(static_cast<int>(CapOptions::Choice::kHighestScore) ==
               config::CapRule::HIGHEST_SCORE);
-static_assert(static_cast<int>(CapOptions::Per::kTemplate) == config::CapRule::TEMPLATE);
+static_assert(static_cast<int>(CapOptions::Per::kDatasetAndLanguage) ==
+              config::CapRule::DATASET_AND_LANGUAGE);
 
 PerTemplate PerFrom(config::PerTemplate per) {
   return per == config::TEMPLATE ? PerTemplate::kTemplate : PerTemplate::kTemplateAndLanguage;

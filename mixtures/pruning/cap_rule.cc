@@ -11,6 +11,7 @@
 #include "core/base/philox.h"
 #include "core/base/status_macros.h"
 #include "mixtures/pruning/row_scores.h"
+#include "mixtures/pruning/template_group.h"
 #include "mixtures/pruning/text_measure.h"
 
 namespace frond {
@@ -102,6 +103,10 @@ class CapRule : public Rule {
         return absl::StrCat(place.source, "\n", example.language);
       case CapOptions::Per::kTemplate:
         return absl::StrCat(place.source, "\n", example.dataset_name, "\n", example.template_id);
+      case CapOptions::Per::kDataset:
+        return DatasetOf(place);
+      case CapOptions::Per::kDatasetAndLanguage:
+        return absl::StrCat(DatasetOf(place), "\n", example.language);
     }
     return "";
   }

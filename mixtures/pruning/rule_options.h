@@ -148,7 +148,14 @@ struct ScoreOptions {
 // Keeps at most `rows` rows of every group.
 struct CapOptions {
   enum class Choice { kRandom, kLongest, kFirst, kLowestScore, kHighestScore };
-  enum class Per { kLanguage, kSource, kSourceAndLanguage, kTemplate };
+  enum class Per {
+    kLanguage,
+    kSource,
+    kSourceAndLanguage,
+    kTemplate,
+    kDataset,
+    kDatasetAndLanguage
+  };
   int64_t rows = 0;
   Choice choice = Choice::kRandom;
   Per per = Per::kLanguage;

@@ -176,6 +176,18 @@ TEST_F(PrunerTest, CapsChooseByTheirRule) {
   ASSERT_TRUE(Run(options).ok());
   EXPECT_THAT(Kept(options, "a"), ElementsAre(17, 34));  // 40 and 39 characters
 
+  for (size_t i = 0; i < rows.size(); ++i) rows[i].dataset_name = i < 30 ? "d" : "e";
+  PruneOptions sets = {.sources = {Source("a", rows), Source("b", rows)}};
+  sets.rules = {Rule("cap", CapOptions{.rows = 3,
+                                       .choice = CapOptions::Choice::kFirst,
+                                       .per = CapOptions::Per::kDataset})};
+  ASSERT_TRUE(Run(sets).ok());
+  EXPECT_THAT(Kept(sets, "a"), ElementsAre(0, 1, 2, 30, 31, 32));
+  EXPECT_THAT(Kept(sets, "b"), IsEmpty());
+  std::get<CapOptions>(sets.rules[0].how).per = CapOptions::Per::kDatasetAndLanguage;
+  ASSERT_TRUE(Run(sets).ok());
+  EXPECT_THAT(Kept(sets, "a"), ElementsAre(0, 1, 2, 3, 4, 5, 30, 31, 32, 33, 34, 35));
+
   options.rules = {Rule("cap", CapOptions{.rows = 10})};
   ASSERT_TRUE(Run(options).ok());
   const std::vector<int64_t> chosen = Kept(options, "a");
