@@ -13,9 +13,11 @@
 #include "configs/prune_config.pb.h"
 #include "configs/source_schemas.h"
 #include "core/base/file.h"
+#include "core/base/hash.h"
 #include "core/base/status_macros.h"
 #include "google/protobuf/text_format.h"
 #include "launch/source_rows.h"
+#include "mixtures/pruning/row_scores.h"
 
 namespace frond {
 namespace {
@@ -302,6 +304,11 @@ absl::Status FillKind(const config::PruneRule& rule, RuleOptions* options) {
                             absl::StrJoin(kinds, ", ")));
 }
 
+// The rule's file of scores; empty: it has none.
+const std::string& ScoresOf(const config::PruneRule& rule) {
+  return rule.has_score() ? rule.score().scores().path() : rule.cap().scores().path();
+}
+
 // A rule's own settings on one line: its kind as it was written, without name and limits.
 std::string Settings(const config::PruneRule& rule) {
   google::protobuf::TextFormat::Printer printer;
@@ -326,6 +333,11 @@ absl::StatusOr<std::vector<RuleOptions>> MakePruneRules(
     const google::protobuf::OneofDescriptor& all = *config::PruneRule::descriptor()->oneof_decl(0);
     made.kind = rule.GetReflection()->GetOneofFieldDescriptor(rule, &all)->name();
     made.settings = Settings(rule);
+    // Other scores are another rule. The file may be yet to be written, by frond score.
+    if (const std::string& scores = ScoresOf(rule); PathExists(scores)) {
+      ASSIGN_OR_RETURN(const uint64_t hash, RowScores::HashOfFile(scores));
+      absl::StrAppend(&made.settings, " # scores ", HashToHex(hash));
+    }
     made.name = rule.has_name() ? rule.name() : made.kind;
     for (int i = 2; !rule.has_name() && names.count(made.name) > 0; ++i) {
       made.name = absl::StrCat(made.kind, " ", i);

@@ -60,6 +60,18 @@ absl::StatusOr<RowScores> RowScores::Read(const std::string& path, const std::st
   return scores;
 }
 
+absl::StatusOr<uint64_t> RowScores::HashOfFile(const std::string& path) {
+  ASSIGN_OR_RETURN(const auto reader, LineReader::Open(path));
+  StreamingHash hash;
+  while (true) {
+    absl::string_view line;
+    ASSIGN_OR_RETURN(const bool more, reader->Next(&line));
+    if (!more) return hash.Digest();
+    hash.Add(line);
+    hash.Add("\n");
+  }
+}
+
 absl::StatusOr<double> RowScores::Of(absl::string_view line) const {
   const uint64_t hash = Hash64(line);
   const auto found = scores_.find(hash);

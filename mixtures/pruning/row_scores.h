@@ -19,6 +19,9 @@ class RowScores {
   // again, the first line counts. Errors read `file:line: what`.
   static absl::StatusOr<RowScores> Read(const std::string& path, const std::string& field);
 
+  // XXH3 of the unpacked lines.
+  static absl::StatusOr<uint64_t> HashOfFile(const std::string& path);
+
   // The score of the row `line`; an error that says what to do where it has none.
   absl::StatusOr<double> Of(absl::string_view line) const;
 

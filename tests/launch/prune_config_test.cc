@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "tests/data/test_files.h"
 
 namespace frond {
@@ -45,6 +47,24 @@ TEST_F(PruneConfigTest, NamesAreMadeWhereNoneIsGiven) {
   const auto& how = std::get<ShareOptions>(options->rules[1].how);
   EXPECT_EQ(how.side, Side::kTargets);
   EXPECT_EQ(how.max_share, 0.5);
+}
+
+// Else a pruning that is kept would be taken for that of a file that has changed since.
+TEST_F(PruneConfigTest, SettingsKnowTheContentOfScores) {
+  std::set<std::string> settings;
+  for (const std::string text : {"", "{\"hash\": \"0123456789abcdef\", \"loss\": 1}\n",
+                                 "{\"hash\": \"0123456789abcdef\", \"loss\": 2}\n"}) {
+    std::string path = folder_ + "/scores.jsonl";
+    if (!text.empty()) path = Write("scores.jsonl", text);
+    const std::string scores = " scores { path: \"" + path + "\" }";
+    for (const std::string& rule : {"score { fraction: 1" + scores + "}",
+                                    "cap { rows: 1 choice: LOWEST_SCORE" + scores + "}"}) {
+      const auto options = Parse("rule { " + rule + "}");
+      ASSERT_TRUE(options.ok()) << options.status();
+      settings.insert(options->rules[0].settings);
+    }
+  }
+  EXPECT_EQ(settings.size(), 6u);
 }
 
 TEST_F(PruneConfigTest, ErrorsNameWhatIsWrong) {
