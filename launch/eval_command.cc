@@ -1,7 +1,5 @@
 // frond eval: loss, exact match and chrF per language of a run's newest checkpoint, or of any model
 // folder.
-#include <omp.h>
-
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -15,17 +13,12 @@
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/status_macros.h"
-#include "dist/collective_watchdog.h"
 #include "launch/agree.h"
 #include "launch/command.h"
-#include "launch/compute_device.h"
 #include "launch/config_flags.h"
-#include "launch/cpu_threads.h"
-#include "launch/device_group.h"
 #include "launch/evaluation.h"
-#include "launch/model_builder.h"
+#include "launch/model_evaluation.h"
 #include "launch/same_start.h"
-#include "models/t5/t5_folder.h"
 
 namespace frond {
 namespace {
@@ -150,37 +143,13 @@ absl::StatusOr<std::string> AgreeOnModelFolder(const Flags& flags,
   return world.AllGatherBytes(*folder)[0];
 }
 
-struct Prepared {
-  std::shared_ptr<const Tokenizer> tokenizer;
-  std::unique_ptr<Evaluation> evaluation;
-  std::unique_ptr<T5Model> model;
-};
-
-absl::StatusOr<Prepared> Prepare(Context& ctx, const Flags& flags, config::TrainConfig config,
-                                 const std::string& folder, const TensorAxis& tensor) {
-  if (!folder.empty()) {
-    config.mutable_model()->set_path(folder);
-    if (flags.Has("model") && FindTokenizerFile(folder).ok())
-      config.mutable_data()->clear_tokenizer();
-  }
-  Prepared prepared;
-  ASSIGN_OR_RETURN(prepared.tokenizer, LoadTokenizer(config));
-  ASSIGN_OR_RETURN(const T5Config t5, ResolveT5Config(config.model(), *prepared.tokenizer));
-  ASSIGN_OR_RETURN(prepared.evaluation, Evaluation::Open(config, prepared.tokenizer));
-  RETURN_IF_ERROR(prepared.evaluation->ReadBaseline(config));
-  ASSIGN_OR_RETURN(prepared.model,
-                   BuildModel(ctx, config.model(), t5, config.seed(), {.tensor = tensor}));
-  prepared.model->params().PrepareCompute(ctx, /*for_training=*/false);
-  return prepared;
-}
-
 absl::Status Report(const Flags& flags, const config::TrainConfig& config,
-                    const std::string& folder, const Prepared& prepared,
-                    const LanguageScores& scores, int64_t samples) {
-  const auto groups = GroupByScript(prepared.evaluation->examples(), scores);
+                    const std::string& folder, const EvaluatedModel& model, int64_t samples) {
+  const LanguageScores& scores = model.scores;
+  const auto groups = GroupByScript(model.evaluation->examples(), scores);
   if (!flags.Has("brief")) std::fputs(scores.ToTable().c_str(), stdout);
   PrintGroups(groups);
-  PrintSamples(prepared.evaluation->answers(), static_cast<size_t>(samples));
+  PrintSamples(model.evaluation->answers(), static_cast<size_t>(samples));
   Json json = ToJson(scores, groups);
   json["model"] = folder.empty() ? "untrained" : folder;
   const std::string out = flags.Get("out", JoinPath(config.work_dir(), "eval.json"));
@@ -200,26 +169,14 @@ absl::Status Run(const CommandInput& input) {
   absl::StatusOr<config::TrainConfig> config = ReadConfigOfFlags(flags);
   RETURN_IF_ERROR(AgreeOnStatus(world, config.status()));
   RETURN_IF_ERROR(CheckSameStart(world, ConfigToText(*config), ProgramHash()));
-  omp_set_num_threads(ThreadsPerRank(config->threads(), world));
-  ASSIGN_OR_RETURN(const ComputeDevice device, OpenComputeDevice(config->device(), world));
-  Context ctx(*device.memory);
   ASSIGN_OR_RETURN(const std::string folder, AgreeOnModelFolder(flags, *config, world));
-  // A process alone holds all of the model.
-  const int tensor_ranks = world.size() > 1 ? config->mesh().tensor() : 1;
-  DeviceGroup group;  // activations travel along a tensor axis only
-  if (tensor_ranks > 1) {
-    ASSIGN_OR_RETURN(group, JoinDeviceGroup(config->mesh().gpu_collectives(), ctx.device(), world));
-  }
-  ASSIGN_OR_RETURN(const auto mesh,
-                   ProcessMesh::Create(group.Ranks(world), /*data=*/0, tensor_ranks));
-  absl::StatusOr<Prepared> prepared =
-      Prepare(ctx, flags, *config, folder, TensorAxis(mesh->tensor()));
-  RETURN_IF_ERROR(AgreeOnStatus(world, prepared.status()));
-  world.watchdog().SetTimeout(config->mesh().collective_timeout_seconds());
-  ASSIGN_OR_RETURN(const LanguageScores scores,
-                   prepared->evaluation->Run(ctx, *prepared->model, *mesh, nullptr));
+  ASSIGN_OR_RETURN(
+      const EvaluatedModel model,
+      EvaluateModel(*config,
+                    {.folder = folder, .own_tokenizer = flags.Has("model"), .with_baseline = true},
+                    world, nullptr));
   absl::Status reported;
-  if (world.rank() == 0) reported = Report(flags, *config, folder, *prepared, scores, samples);
+  if (world.rank() == 0) reported = Report(flags, *config, folder, model, samples);
   return AgreeOnStatus(world, reported);
 }
 

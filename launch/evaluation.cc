@@ -60,7 +60,9 @@ absl::StatusOr<std::unique_ptr<Evaluation>> Evaluation::Open(
     return absl::InvalidArgumentError("eval.source holds no rows");
   }
   const int32_t most = config.eval().max_examples_per_language();
-  if (most > 0) evaluation->KeepSomePerLanguage(most, config.seed());
+  if (most > 0)
+    evaluation->KeepSomePerLanguage(
+        most, config.eval().has_sample_seed() ? config.eval().sample_seed() : config.seed());
   evaluation->Encode();
   return evaluation;
 }
@@ -140,7 +142,10 @@ absl::Status Evaluation::RunBatch(Context& ctx, T5Model& model, const std::vecto
     std::erase_if(ids, [&](int32_t id) { return id >= tokenizer_->vocab_size(); });
     ASSIGN_OR_RETURN(std::string answer, tokenizer_->Decode(ids));
     scores.AddAnswer(example.language, answer, example.targets, baseline_.Answer(example.language));
-    answers_.push_back({&example, std::move(answer)});
+    answers_.push_back({.example = &example,
+                        .number = numbers[k],
+                        .answer = std::move(answer),
+                        .loss = nll / static_cast<double>(end - begin)});
   }
   return absl::OkStatus();
 }

@@ -18,16 +18,19 @@
 
 namespace frond {
 
-// One answered row, for people to look at.
+// One answered row.
 struct AnsweredExample {
   const Example* example;  // owned by the evaluation
-  std::string answer;
+  size_t number = 0;       // of Evaluation::examples()
+  std::string answer = {};
+  double loss = 0;  // mean over the target tokens
 };
 
 class Evaluation {
  public:
   // Reads the rows of config.eval.source: all, or the first max_examples_per_language of every
-  // language in an order drawn from the seed. Long rows are truncated to the training limits.
+  // language in an order drawn from eval.sample_seed (the run's seed). Long rows are truncated to
+  // the training limits.
   static absl::StatusOr<std::unique_ptr<Evaluation>> Open(
       const config::TrainConfig& config, std::shared_ptr<const Tokenizer> tokenizer);
 

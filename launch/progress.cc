@@ -112,6 +112,7 @@ int Progress::ColumnsOfStderr() {
 }
 
 void Progress::Update(const ProgressState& state) {
+  if (style_ == Style::kSilent) return;
   if (style_ == Style::kPlain) {
     out_ << FormatProgress(state) << "\n" << std::flush;
     return;
@@ -122,6 +123,7 @@ void Progress::Update(const ProgressState& state) {
 }
 
 void Progress::PrintLine(absl::string_view line) {
+  if (style_ == Style::kSilent) return;
   if (shown_.empty()) {
     out_ << line << "\n" << std::flush;
     return;

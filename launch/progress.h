@@ -33,7 +33,7 @@ std::string FormatProgressBar(const ProgressState& state, int columns);
 // Writes to a stream that outlives it. Not for several threads.
 class Progress {
  public:
-  enum class Style { kPlain, kTerminal };
+  enum class Style { kPlain, kTerminal, kSilent };
 
   Progress(std::ostream& out, Style style, int columns = 80)
       : out_(out), style_(style), columns_(columns) {}

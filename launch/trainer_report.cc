@@ -60,7 +60,8 @@ std::string FormatPeaks(const MemoryReport& report) {
 
 TrainerReport::TrainerReport(const Options& options)
     : options_(options),
-      progress_(std::cerr, Progress::StyleOfStderr(), Progress::ColumnsOfStderr()) {}
+      progress_(std::cerr, options.terminal ? Progress::StyleOfStderr() : Progress::Style::kSilent,
+                Progress::ColumnsOfStderr()) {}
 
 absl::StatusOr<std::unique_ptr<TrainerReport>> TrainerReport::Open(const Options& options,
                                                                    const TrainState& state) {
@@ -76,7 +77,7 @@ absl::StatusOr<std::unique_ptr<TrainerReport>> TrainerReport::Open(const Options
 }
 
 void TrainerReport::PrintTable(const RunTable& table) {
-  std::fputs(FormatRunTable(table).c_str(), stderr);
+  if (options_.terminal) std::fputs(FormatRunTable(table).c_str(), stderr);
 }
 
 void TrainerReport::Start(Context& ctx, const TrainState& state) {

@@ -31,6 +31,7 @@ class TrainerReport {
     std::string work_dir;
     int64_t total_steps = 0;
     bool tensorboard = true;
+    bool terminal = true;  // table and progress on standard error
     DType compute = DType::kF32;
     int ranks = 1;
     // What this rank has spent in collectives so far, in seconds; empty where that is not known.

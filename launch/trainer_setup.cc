@@ -168,6 +168,7 @@ absl::Status Trainer::SetUpReport() {
       .work_dir = config_.work_dir(),
       .total_steps = config_.steps(),
       .tensorboard = config_.report().tensorboard(),
+      .terminal = config_.report().terminal(),
       .compute = ResolveT5Options(config_.model()).compute,
       .ranks = world_.size(),
       .collective_seconds = std::move(collective_seconds),
