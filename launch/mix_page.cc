@@ -9,54 +9,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/base/human_numbers.h"
+#include "launch/html_page.h"
 
 namespace frond {
 namespace {
 
-constexpr double kWidth = 960;  // of a chart, in CSS pixels
+constexpr double kWidth = kChartWidth;
 constexpr size_t kMostBars = 110;
-
-constexpr char kHead[] = R"(<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; color: #1d2430; background: #fff; max-width: 980px; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.1rem; margin-top: 2.2rem; }
-p { margin: .4rem 0; } .quiet { color: #5b6472; }
-svg { max-width: 100%; height: auto; display: block; } svg text { font: 11px system-ui, sans-serif; fill: #1d2430; } svg .axis { fill: #5b6472; }
-table { border-collapse: collapse; font-size: 13px; } th, td { padding: .15rem .7rem; text-align: right; border-bottom: 1px solid #e3e6ea; }
-th { position: sticky; top: 0; background: #fff; } .name { text-align: left; }
-.tall { max-height: 32rem; overflow: auto; } .warning { background: #fdf3dc; border-left: 4px solid #d9a520; padding: .3rem .8rem; margin: .4rem 0; }
-pre { font-size: 12px; overflow: auto; background: #f6f7f9; padding: .8rem; }
-.high { fill: #2f6db5; } .mid { fill: #3a9d7c; } .low { fill: #d9822b; } .other { fill: #8b93a1; }
-.tile { display: inline-block; margin: 1rem 2.2rem .4rem 0; } .tile b { display: block; font-size: 1.5rem; }
-</style>
-)";
-
-std::string Escaped(absl::string_view text) {
-  std::string safe;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        safe += "&amp;";
-        break;
-      case '<':
-        safe += "&lt;";
-        break;
-      case '>':
-        safe += "&gt;";
-        break;
-      case '"':
-        safe += "&quot;";
-        break;
-      default:
-        safe += c;
-    }
-  }
-  return safe;
-}
 
 std::string Share(double share) { return absl::StrFormat("%.3g %%", 100 * share); }
 
@@ -70,16 +29,6 @@ std::string LanguageName(const std::string& code) {
 std::string LeafName(const MixLine& line) {
   return absl::StrCat(line.source, " / ", line.language, line.template_id.empty() ? "" : " / ",
                       line.template_id);
-}
-
-std::string Tile(const std::string& number, const std::string& what) {
-  return absl::StrCat("<div class=\"tile\"><b>", number, "</b>", what, "</div>\n");
-}
-
-std::string SvgOpen(double height, const std::string& what) {
-  return absl::StrFormat(
-      "<svg viewBox=\"0 0 %g %g\" width=\"%g\" height=\"%g\" role=\"img\" aria-label=\"%s\">\n",
-      kWidth, height, kWidth, height, what);
 }
 
 // One bar, cut by resource class.
@@ -118,13 +67,13 @@ std::string LanguageBars(const MixReport& report) {
                           "height=\"%.2f\"><title>%s: %s, %.2f "
                           "epochs</title></rect>\n",
                           ClassOf(line), x, kBottom - height, std::max(step - 1.5, 1.0),
-                          std::max(height, 0.5), Escaped(LanguageName(line.language)),
+                          std::max(height, 0.5), HtmlEscaped(LanguageName(line.language)),
                           Share(line.share), line.epochs());
     absl::StrAppendFormat(
         &text,
         "<text transform=\"translate(%.2f,%.2f) rotate(-90)\" text-anchor=\"end\" "
         "style=\"font-size:%gpx\">%s</text>\n",
-        x + step / 2 + 3, kBottom + 4, std::clamp(step - 1, 6.0, 11.0), Escaped(line.language));
+        x + step / 2 + 3, kBottom + 4, std::clamp(step - 1, 6.0, 11.0), HtmlEscaped(line.language));
   }
   absl::StrAppendFormat(&text, "<text class=\"axis\" x=\"0\" y=\"11\">%s</text></svg>\n",
                         Share(most));
@@ -173,70 +122,63 @@ std::string EpochPoints(const MixReport& report) {
         "%s "
         "examples, %.2f epochs, %s</title></circle>\n",
         ClassOf(leaf), x_of(std::log10(static_cast<double>(leaf.examples))),
-        y_of(std::log10(leaf.epochs())), 3 + 14 * std::sqrt(leaf.share), Escaped(LeafName(leaf)),
-        WithThousands(static_cast<int64_t>(leaf.examples)), leaf.epochs(), Share(leaf.share));
+        y_of(std::log10(leaf.epochs())), 3 + 14 * std::sqrt(leaf.share),
+        HtmlEscaped(LeafName(leaf)), WithThousands(static_cast<int64_t>(leaf.examples)),
+        leaf.epochs(), Share(leaf.share));
   }
   return text + "</svg>\n";
 }
 
 using NameCells = std::function<std::vector<std::string>(const MixLine&)>;
 
-std::string HtmlTable(const std::vector<std::string>& names, std::vector<MixLine> lines,
+std::string LineTable(std::vector<std::string> names, std::vector<MixLine> lines,
                       const NameCells& cells_of) {
   std::stable_sort(lines.begin(), lines.end(),
                    [](const MixLine& a, const MixLine& b) { return a.share > b.share; });
-  std::string text = "<div class=\"tall\"><table><tr>";
-  for (const std::string& name : names) {
-    absl::StrAppend(&text, "<th class=\"name\">", name, "</th>");
+  const size_t name_columns = names.size();
+  for (const char* title : {"examples", "share", "seen", "epochs", "repeats",
+                            "source tokens / epoch", "target tokens / epoch", "cut", "dropped"}) {
+    names.push_back(title);
   }
-  absl::StrAppend(&text,
-                  "<th>examples</th><th>share</th><th>seen</th><th>epochs</th><th>repeats</th>"
-                  "<th>source tokens / epoch</th><th>target tokens / "
-                  "epoch</th><th>cut</th><th>dropped</th></tr>\n");
+  HtmlTable table(names, name_columns);
   for (const MixLine& line : lines) {
-    absl::StrAppend(&text, "<tr>");
-    for (const std::string& cell : cells_of(line)) {
-      absl::StrAppend(&text, "<td class=\"name\">", Escaped(cell), "</td>");
-    }
-    absl::StrAppendFormat(&text,
-                          "<td>%s</td><td>%s</td><td>%s</td><td>%.2f</td><td>%s</td><td>%s</"
-                          "td><td>%s</td><td>%s</td><td>%s</td></tr>\n",
-                          WithThousands(static_cast<int64_t>(line.examples)), Share(line.share),
-                          ShortNumber(line.seen), line.epochs(), ShortNumber(line.repeats),
-                          ShortNumber(static_cast<double>(line.source_tokens)),
-                          ShortNumber(static_cast<double>(line.target_tokens)),
-                          Percent(line.cut_share()),
-                          WithThousands(static_cast<int64_t>(line.dropped)));
+    std::vector<std::string> cells;
+    for (const std::string& cell : cells_of(line)) cells.push_back(HtmlEscaped(cell));
+    const std::vector<std::string> numbers = {WithThousands(static_cast<int64_t>(line.examples)),
+                                              Share(line.share),
+                                              ShortNumber(line.seen),
+                                              absl::StrFormat("%.2f", line.epochs()),
+                                              ShortNumber(line.repeats),
+                                              ShortNumber(static_cast<double>(line.source_tokens)),
+                                              ShortNumber(static_cast<double>(line.target_tokens)),
+                                              Percent(line.cut_share()),
+                                              WithThousands(static_cast<int64_t>(line.dropped))};
+    cells.insert(cells.end(), numbers.begin(), numbers.end());
+    table.AddRow(cells);
   }
-  return text + "</table></div>\n";
+  return table.ToString(/*tall=*/true);
 }
 
 // What rules in the mixture dropped; nothing where there are none.
 std::string PruningHtml(const std::vector<MixPruning>& lines) {
   if (lines.empty()) return "";
-  std::string text =
-      "<h2>Pruning</h2>\n<div class=\"tall\"><table><tr><th class=\"name\">dataset</th>"
-      "<th class=\"name\">rules of</th><th class=\"name\">rule</th><th>rows seen</th>"
-      "<th>dropped</th><th>ledger</th></tr>\n";
+  HtmlTable table({"dataset", "rules of", "rule", "rows seen", "dropped", "ledger"}, 3);
   for (const MixPruning& line : lines) {
-    absl::StrAppend(&text, "<tr>");
-    for (const std::string& cell : {line.source, line.node, line.rule}) {
-      absl::StrAppend(&text, "<td class=\"name\">", Escaped(cell), "</td>");
-    }
-    absl::StrAppend(&text, "<td>", WithThousands(line.seen), "</td><td>",
-                    WithThousands(line.dropped), "</td><td>", line.ledger, "</td></tr>\n");
+    table.AddRow({HtmlEscaped(line.source), HtmlEscaped(line.node), HtmlEscaped(line.rule),
+                  WithThousands(line.seen), WithThousands(line.dropped), line.ledger});
   }
-  return text + "</table></div>\n";
+  return "<h2>Pruning</h2>\n" + table.ToString(/*tall=*/true);
 }
 
 std::string Summary(const MixReport& report) {
   std::string text = absl::StrCat(
-      Tile(ShortNumber(report.examples), "examples seen"),
-      Tile(ShortNumber(report.total.tokens_seen), "tokens"),
-      Tile(absl::StrCat(report.languages.size()), "languages"),
-      Tile(absl::StrCat(report.leaves.size()), "leaves"),
-      Tile(Percent(report.examples > 0 ? report.total.repeats / report.examples : 0), "repeats"),
-      Tile(Percent(report.total.cut_share()), "of the examples are cut"));
+      HtmlTile(ShortNumber(report.examples), "examples seen"),
+      HtmlTile(ShortNumber(report.total.tokens_seen), "tokens"),
+      HtmlTile(absl::StrCat(report.languages.size()), "languages"),
+      HtmlTile(absl::StrCat(report.leaves.size()), "leaves"),
+      HtmlTile(Percent(report.examples > 0 ? report.total.repeats / report.examples : 0),
+               "repeats"),
+      HtmlTile(Percent(report.total.cut_share()), "of the examples are cut"));
   absl::StrAppendFormat(
       &text,
       "<p class=\"quiet\">%s steps of %s rows%s; %.2f examples a row. Rows are filled %s on the "
@@ -247,7 +189,7 @@ std::string Summary(const MixReport& report) {
       Percent(report.rows.source_fill()), report.rows.row_limits.source,
       Percent(report.rows.target_fill()), report.rows.row_limits.target, report.sampled_windows);
   for (const std::string& warning : report.warnings) {
-    absl::StrAppend(&text, "<p class=\"warning\">", Escaped(warning), "</p>\n");
+    absl::StrAppend(&text, "<p class=\"warning\">", HtmlEscaped(warning), "</p>\n");
   }
   return text;
 }
@@ -255,9 +197,7 @@ std::string Summary(const MixReport& report) {
 }  // namespace
 
 std::string MixReportToHtml(const MixReport& report, const std::string& title) {
-  std::string text =
-      absl::StrCat(kHead, "<title>", Escaped(title), "</title>\n</head>\n<body>\n<h1>",
-                   Escaped(title), "</h1>\n", Summary(report));
+  std::string text = Summary(report);
   absl::StrAppend(&text, "<h2>Resource classes</h2>\n", ClassBar(report));
   absl::StrAppend(&text, "<h2>Languages</h2>\n", LanguageBars(report));
   absl::StrAppend(&text,
@@ -266,22 +206,23 @@ std::string MixReportToHtml(const MixReport& report, const std::string& title) {
                   EpochPoints(report));
   if (report.tree.has_value()) {
     const std::string tree = TreeText(report, std::numeric_limits<size_t>::max());
-    absl::StrAppend(&text, "<h2>The tree</h2>\n<pre class=\"tall\">", Escaped(tree), "</pre>\n");
+    absl::StrAppend(&text, "<h2>The tree</h2>\n<pre class=\"tall\">", HtmlEscaped(tree),
+                    "</pre>\n");
   }
   absl::StrAppend(&text, PruningHtml(report.pruning), "<h2>Datasets</h2>\n",
-                  HtmlTable({"dataset"}, report.datasets, [](const MixLine& line) {
+                  LineTable({"dataset"}, report.datasets, [](const MixLine& line) {
                     return std::vector<std::string>{line.source};
                   }));
   absl::StrAppend(
       &text, "<h2>All languages</h2>\n",
-      HtmlTable({"language", "name", "class"}, report.languages, [](const MixLine& line) {
+      LineTable({"language", "name", "class"}, report.languages, [](const MixLine& line) {
         return std::vector<std::string>{line.language, LanguageName(line.language), ClassOf(line)};
       }));
   absl::StrAppend(&text, "<h2>All leaves</h2>\n",
-                  HtmlTable({"leaf", "class"}, report.leaves, [](const MixLine& line) {
+                  LineTable({"leaf", "class"}, report.leaves, [](const MixLine& line) {
                     return std::vector<std::string>{LeafName(line), ClassOf(line)};
                   }));
-  return text + "</body>\n</html>\n";
+  return HtmlPage(title, text);
 }
 
 }  // namespace frond
