@@ -40,6 +40,7 @@ Command PlanCommand();
 Command MixCommand();
 Command PruneCommand();
 Command ScoreCommand();
+Command AblateCommand();
 
 // 0 for OK; 2 for what the user can put right (flags, config, files, a full disk); 1 otherwise.
 int ExitCode(const absl::Status& status);

@@ -16,8 +16,9 @@ namespace frond {
 namespace {
 
 std::vector<Command> AllCommands() {
-  return {CorpusCommand(),   VocabularyCommand(), TrainCommand(), EvalCommand(),  GenerateCommand(),
-          TokenizeCommand(), PlanCommand(),       MixCommand(),   PruneCommand(), ScoreCommand()};
+  return {CorpusCommand(),   VocabularyCommand(), TrainCommand(), EvalCommand(),
+          GenerateCommand(), TokenizeCommand(),   PlanCommand(),  MixCommand(),
+          PruneCommand(),    ScoreCommand(),      AblateCommand()};
 }
 
 std::string Overview(const std::vector<Command>& commands) {

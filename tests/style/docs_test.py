@@ -9,6 +9,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # A path in a document is one of ours where it begins with one of these.
 FOLDERS = {path.name for path in ROOT.iterdir()
            if path.is_dir() and not path.name.startswith((".", "build", "runs"))}
+# What the textproto blocks of a document are, where it is not a TrainConfig.
+ROOTS = {"ablations.md": "AblationConfig"}
 SCRIPT = re.compile(r"[\w./-]+\.(?:sh|py)")
 
 
@@ -98,9 +100,9 @@ def read_schema(names):
     return schema
 
 
-def check_fields(text, schema, say):
+def check_fields(text, root, schema, say):
     token = re.compile(r'#[^\n]*|"(?:[^"\\]|\\.)*"|[\w.+-]+|[{}:]')
-    open_messages, field = ["TrainConfig"], None
+    open_messages, field = [root], None
     for match in token.finditer(text):
         word, line = match.group(), line_of(text, match.start())
         if word == "{":
@@ -128,7 +130,8 @@ def check_all_fields_described(schema, errors):
     guide = (ROOT / "docs/training.md").read_text(encoding="utf-8")
     data = (ROOT / "docs/data_format.md").read_text(encoding="utf-8")
     mixtures = (ROOT / "docs/mixtures.md").read_text(encoding="utf-8")
-    words = set(re.findall(r"\w+", guide + data + mixtures))
+    ablations = (ROOT / "docs/ablations.md").read_text(encoding="utf-8")
+    words = set(re.findall(r"\w+", guide + data + mixtures + ablations))
     for message, fields in schema.items():
         for field in sorted(set(fields) - words):
             errors.append(f"docs/training.md: {message}.{field} is not described")
@@ -156,7 +159,7 @@ def check_scripts(text, say):
 
 
 def main():
-    commands, schema, errors = read_commands(), read_schema((*RUNS, "prune.proto")), []
+    commands, schema, errors = read_commands(), read_schema((*RUNS, "prune.proto", "ablation.proto")), []
     paths = list(documents())
     for path in paths:
         prose, blocks = split_fences(path.read_text(encoding="utf-8"))
@@ -175,8 +178,8 @@ def main():
                 check_commands(text, commands, schema, say_in_block)
                 check_scripts(text, say_in_block)
             elif language == "textproto":
-                check_fields(text, schema, say_in_block)
-    check_all_fields_described(read_schema(RUNS), errors)
+                check_fields(text, ROOTS.get(path.name, "TrainConfig"), schema, say_in_block)
+    check_all_fields_described(read_schema((*RUNS, "ablation.proto")), errors)
     if not (paths and commands and len(schema) > 10):
         errors.append("no documents, commands or config fields found")
     print("\n".join(errors) if errors else f"{len(paths)} documents name what exists")
