@@ -72,5 +72,15 @@ TEST(ProgressTest, PlainStyleHasNoControlCharacters) {
   EXPECT_EQ(out.str(), FormatProgress(kState) + "\nsaved\n");
 }
 
+TEST(ProgressTest, SilentStyleWritesNothing) {
+  std::ostringstream out;
+  {
+    Progress progress(out, Progress::Style::kSilent);
+    progress.Update(kState);
+    progress.PrintLine("saved");
+  }
+  EXPECT_EQ(out.str(), "");
+}
+
 }  // namespace
 }  // namespace frond
