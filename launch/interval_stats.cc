@@ -29,6 +29,7 @@ void IntervalStats::Save(TrainState& state) const {
   state.counters["interval.source_tokens"] = source_tokens;
   state.counters["interval.target_tokens"] = target_tokens;
   state.counters["interval.truncated"] = truncated;
+  state.counters["interval.sent_bytes"] = sent_bytes;
   state.values["interval.loss"] = loss;
   state.values["interval.z_loss"] = z_loss;
   state.values["interval.grad_norm"] = grad_norm;
@@ -45,6 +46,7 @@ void IntervalStats::Load(const TrainState& state) {
   source_tokens = CounterOr0(state, "interval.source_tokens");
   target_tokens = CounterOr0(state, "interval.target_tokens");
   truncated = CounterOr0(state, "interval.truncated");
+  sent_bytes = CounterOr0(state, "interval.sent_bytes");
   loss = ValueOr0(state, "interval.loss");
   z_loss = ValueOr0(state, "interval.z_loss");
   grad_norm = ValueOr0(state, "interval.grad_norm");

@@ -9,8 +9,9 @@
 
 namespace frond {
 
-// Sums over the steps since the last report, the same on every rank. They travel with the
-// checkpoint, so that a run that was killed reports the same lines as one that was not.
+// Sums over the steps since the last report, but for `sent_bytes` the same on every rank. They
+// travel with the checkpoint, so that a run that was killed reports the same lines as one that was
+// not.
 struct IntervalStats {
   explicit IntervalStats(size_t languages) : language_nll(languages), language_tokens(languages) {}
 
@@ -22,6 +23,7 @@ struct IntervalStats {
   int64_t source_tokens = 0;
   int64_t target_tokens = 0;
   int64_t truncated = 0;                // examples that lost tokens on either side
+  int64_t sent_bytes = 0;               // by rank 0 to others of the mesh (StepTraffic)
   std::vector<double> language_nll;     // by language index, summed over target tokens
   std::vector<double> language_tokens;  // target tokens
 

@@ -105,8 +105,20 @@ absl::Status Trainer::Step() {
   world_.watchdog().SetStep(state_.step + 1);
   const StepPlan plan = data_->NextStep(mesh_->data().rank(), mesh_->data().size());
   ctx_.rng = {.seed = config_.seed(), .step = static_cast<uint64_t>(state_.step)};
+  std::vector<double> sums;
+  double norm = 0;
+  RETURN_IF_ERROR(Learn(plan, sums, norm));
+  CountStep(plan, sums, norm);
+  last_step_seconds_ =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::Learn(const StepPlan& plan, std::vector<double>& sums,
+                            double& gradient_norm) {
+  const StepTraffic::Scope counted(*traffic_);
   const std::vector<double> own = RunPasses(plan);
-  std::vector<double> sums = own;
+  sums = own;
   SumNumbers(world_, sums);
   if (!IsFiniteLoss(sums)) return LossError(plan, own);
   const absl::StatusOr<double> norm = gradients_->Finish(ctx_);
@@ -115,10 +127,8 @@ absl::Status Trainer::Step() {
         absl::StrCat("step ", state_.step + 1, ": ", std::string(norm.status().message()),
                      "; the batch of rank ", world_.rank(), " holds", LanguageMix(plan)));
   }
+  gradient_norm = *norm;
   gradients_->Update(ctx_, InfoOf(ClipScale(*norm, config_.optimizer().clip_global_norm())));
-  CountStep(plan, sums, *norm);
-  last_step_seconds_ =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return absl::OkStatus();
 }
 
@@ -146,6 +156,7 @@ void Trainer::CountStep(const StepPlan& plan, const std::vector<double>& sums,
   interval_.source_tokens += plan.source_tokens;
   interval_.target_tokens += plan.target_tokens;
   interval_.truncated += plan.truncated;
+  interval_.sent_bytes += traffic_->TakeBytes();
   const size_t languages = interval_.language_nll.size();
   for (size_t i = 0; i < languages; ++i) {
     interval_.language_nll[i] += sums[kLanguages + i];
@@ -205,11 +216,18 @@ absl::Status Trainer::AfterStep() {
   return absl::OkStatus();
 }
 
+// What is gathered here the next step need not gather: it counts as the step's, so that a line of
+// metrics does not depend on where a run was interrupted.
+void Trainer::CompleteWeights() {
+  const StepTraffic::Scope counted(*traffic_);
+  gradients_->weights().Complete(ctx_);
+}
+
 absl::Status Trainer::EvaluateNow() {
   // Until it is done; where a stop comes first, the checkpoint says that it is still to do.
   evaluation_pending_ = true;
   if (stop_agreed_) return absl::OkStatus();
-  gradients_->weights().Complete(ctx_);
+  CompleteWeights();
   const absl::StatusOr<LanguageScores> scores = evaluation_->Run(ctx_, *model_, *mesh_, stop_);
   if (!scores.ok()) {
     // A stop that came in the middle: the evaluation is put off, the run is saved.

@@ -19,6 +19,7 @@
 #include "launch/interval_stats.h"
 #include "launch/run_checkpoint.h"
 #include "launch/step_gradients.h"
+#include "launch/step_traffic.h"
 #include "launch/stop_signal.h"
 #include "launch/trainer_report.h"
 #include "launch/training_data.h"
@@ -76,6 +77,8 @@ class Trainer {
   // The step's passes; returns this rank's part of the per-step sums [loss, z-loss, stop, save,
   // nll by language, tokens by language].
   std::vector<double> RunPasses(const StepPlan& plan);
+  // From the step's passes to changed masters. `sums`: over all ranks.
+  absl::Status Learn(const StepPlan& plan, std::vector<double>& sums, double& gradient_norm);
   absl::Status LossError(const StepPlan& plan, const std::vector<double>& own);
   StepInfo InfoOf(double gradient_scale) const;
   void CountStep(const StepPlan& plan, const std::vector<double>& sums, double gradient_norm);
@@ -87,6 +90,8 @@ class Trainer {
   absl::Status AdvanceSave();
   absl::Status FinishSave();
   absl::Status TakeSaved(const absl::StatusOr<std::optional<SavedCheckpoint>>& saved);
+  // What reads weights outside of steps comes after it. Collective over the data axis.
+  void CompleteWeights();
   absl::Status EvaluateNow();
   absl::Status EvaluatePending();
 
@@ -97,6 +102,7 @@ class Trainer {
   ComputeDevice device_;
   Context ctx_;
   DeviceGroup group_;  // of all ranks; outlives the mesh
+  std::unique_ptr<StepTraffic> traffic_;
   std::unique_ptr<ProcessMesh> mesh_;
   TensorAxis tensor_;
   std::optional<LinkReport> links_;       // where they were tested

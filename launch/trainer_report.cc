@@ -30,8 +30,11 @@ MetricsRecord IntervalRecord(const TrainState& state, const IntervalStats& stats
       .AddInteger("examples", state.examples)
       .AddInteger("source_tokens", state.source_tokens)
       .AddInteger("target_tokens", state.target_tokens)
-      .AddInteger("truncated", stats.truncated)
-      .BeginGroup("languages");
+      .AddInteger("truncated", stats.truncated);
+  if (stats.sent_bytes > 0) {
+    record.AddNumber("sent_bytes", static_cast<double>(stats.sent_bytes) / steps);
+  }
+  record.BeginGroup("languages");
   for (size_t i = 0; i < languages.size(); ++i) {
     const double tokens = stats.language_tokens[i];
     if (tokens == 0) continue;
@@ -138,6 +141,11 @@ absl::Status TrainerReport::ReportInterval(const TrainState& state, const Interv
     tensorboard_->AddScalar("speed/mfu", state.step, shown_.mfu);
     if (shown_.communication >= 0) {
       tensorboard_->AddScalar("speed/communication", state.step, shown_.communication);
+    }
+    if (stats.sent_bytes > 0) {
+      tensorboard_->AddScalar(
+          "speed/sent_bytes", state.step,
+          static_cast<double>(stats.sent_bytes) / static_cast<double>(stats.steps));
     }
     for (size_t i = 0; i < options_.languages.size(); ++i) {
       if (stats.language_tokens[i] == 0) continue;

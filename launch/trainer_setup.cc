@@ -42,7 +42,8 @@ std::string MemoryModes(const config::TrainConfig& config) {
 absl::Status Trainer::SetUp() {
   ASSIGN_OR_RETURN(group_,
                    JoinDeviceGroup(config_.mesh().gpu_collectives(), ctx_.device(), world_));
-  ASSIGN_OR_RETURN(mesh_, ProcessMesh::Create(group_.Ranks(world_), config_.mesh().data(),
+  traffic_ = std::make_unique<StepTraffic>(group_.Ranks(world_));
+  ASSIGN_OR_RETURN(mesh_, ProcessMesh::Create(traffic_->ranks(), config_.mesh().data(),
                                               config_.mesh().tensor()));
   tensor_ = TensorAxis(mesh_->tensor(), config_.mesh().sequence_parallel());
   if (config_.mesh().self_test() && world_.size() > 1) RETURN_IF_ERROR(TestMeshLinks());
@@ -123,7 +124,7 @@ absl::Status Trainer::Resume() {
   RETURN_IF_ERROR(AgreeOnStatus(world_, optimizer_->CheckFirstStep(state_.step)));
   // Whole from the start, so that the table counts all that the run keeps.
   gradients_->weights().MarkChanged(ctx_);
-  gradients_->weights().Complete(ctx_);
+  CompleteWeights();
   return absl::OkStatus();
 }
 

@@ -112,6 +112,7 @@ void CompareMode(const config::TrainConfig& config, Communicator& ranks, const M
   auto trainer = Trainer::Create(config, world, nullptr);
   CHECK_OK(trainer.status());
   CHECK_OK((*trainer)->Step());
+  const int64_t sent_before = (*trainer)->interval().sent_bytes;
   std::vector<CommunicationCount> before;
   for (const auto& group : log->groups) before.push_back(group.count);
   CHECK_OK((*trainer)->Step());
@@ -141,6 +142,9 @@ void CompareMode(const config::TrainConfig& config, Communicator& ranks, const M
       EXPECT_EQ(rehearsal->world, count(0)) << "world";
       EXPECT_EQ(rehearsal->data, count(1)) << "data axis";
       EXPECT_EQ(rehearsal->tensor, count(2)) << "tensor axis";
+      const double sent =
+          RingBytes(rehearsal->data, mesh.data) + RingBytes(rehearsal->tensor, mesh.tensor);
+      EXPECT_NEAR(static_cast<double>((*trainer)->interval().sent_bytes - sent_before), sent, 1);
     }
     // Workspace grows with the batches that were seen, the others are the model's alone.
     for (int kind = 0; kind < kNumMemoryKinds; ++kind) {
