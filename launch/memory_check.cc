@@ -42,11 +42,16 @@ absl::Status CheckMemory(const config::TrainConfig& config, const T5Config& mode
                                                         .languages = 1,
                                                         .rates = std::nullopt}));
   const int64_t peak = rehearsal.memory.total.peak_bytes;
-  if (peak <= device.rank_bytes) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat(
-      "the run does not fit: a step takes ", Gigabytes(peak), " a rank, and ", device.description,
-      " has ", Gigabytes(device.rank_bytes), " for each; ", MostUsed(rehearsal.memory),
-      "; `frond plan` shows what other memory modes take"));
+  const int64_t copy = device.memory->device() == Device::kCpu ? rehearsal.snapshot_bytes : 0;
+  if (peak + copy <= device.rank_bytes) return absl::OkStatus();
+  std::string needs = absl::StrCat("a step takes ", Gigabytes(peak), " a rank");
+  if (copy > 0) absl::StrAppend(&needs, ", the copy of a save beside it ", Gigabytes(copy));
+  const absl::string_view advice =
+      copy > 0 ? "; `checkpoint.asynchronous: false` saves without a copy" : "";
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the run does not fit: ", needs, ", and ", device.description, " has ",
+                   Gigabytes(device.rank_bytes), " for each; ", MostUsed(rehearsal.memory),
+                   "; `frond plan` shows what other memory modes take", advice));
 }
 
 }  // namespace frond

@@ -14,7 +14,8 @@
 namespace frond {
 
 // Rehearses a step of a rank of `mesh` with `batches`, the rank's own, and compares its peak with
-// what the device has for the rank. An error says what is needed, what there is and what needs
+// what the device has for the rank. On the CPU the copy that a save writes beside the training lies
+// in the same memory. An error says what is needed, what there is and what needs
 // most. Nothing is known, and nothing refused, where the device does not say what it has.
 absl::Status CheckMemory(const config::TrainConfig& config, const T5Config& model,
                          const ComputeDevice& device, const MeshShape& mesh,

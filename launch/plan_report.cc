@@ -94,6 +94,17 @@ std::string FormatMemory(const Plan& plan, const Shown& shown) {
                       table.ToString(kIndent));
 }
 
+// All ranks of a job hold an equal part of what is saved, whatever the mesh.
+std::string FormatSnapshot(const Plan& plan) {
+  for (const PlanCandidate& candidate : plan.candidates) {
+    if (candidate.rehearsal.snapshot_bytes == 0) continue;
+    return absl::StrCat("a save takes ",
+                        Giga(static_cast<double>(candidate.rehearsal.snapshot_bytes)),
+                        " GB of host memory for each GPU while it is written\n");
+  }
+  return "";
+}
+
 std::string FormatSpeed(const Shown& shown) {
   TextTable table(
       Columns({"PFLOP", "sent GB", "waits", "step", "examples/s", "MFU", "largest batch"}));
@@ -156,6 +167,7 @@ Json CandidateJson(const PlanCandidate& candidate) {
   }
   memory["at once"] = rehearsal.memory.total.peak_bytes;
   json["memory"] = memory;
+  json["snapshot_bytes"] = rehearsal.snapshot_bytes;
   json["communication"] = {{"world", CountJson(rehearsal.world)},
                            {"data", CountJson(rehearsal.data)},
                            {"tensor", CountJson(rehearsal.tensor)},
@@ -181,7 +193,7 @@ std::string FormatPlan(const Plan& plan, size_t most) {
       absl::StrCat(plan.cluster, ": ", plan.gpus, plan.gpus == 1 ? " GPU, " : " GPUs, ",
                    ShortNumber(static_cast<double>(plan.parameters)), " parameters, ", plan.rows,
                    " rows a step; mesh is data x tensor, * the config's own mode\n\n");
-  absl::StrAppend(&text, FormatMemory(plan, shown), "\n");
+  absl::StrAppend(&text, FormatMemory(plan, shown), FormatSnapshot(plan), "\n");
   if (!shown.fitting.empty()) absl::StrAppend(&text, FormatSpeed(shown));
   absl::StrAppend(&text, FormatRefusals(shown));
   if (shown.left_out > 0) {

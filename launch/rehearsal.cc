@@ -9,6 +9,7 @@
 #include "dist/sum_numbers.h"
 #include "launch/model_builder.h"
 #include "launch/optimizer_builder.h"
+#include "launch/run_checkpoint.h"
 #include "launch/step_gradients.h"
 #include "launch/step_sums.h"
 #include "mixtures/rank_share.h"
@@ -66,9 +67,12 @@ class PlannedRank {
   }
 
   // What has been counted and timed so far.
-  Rehearsal Report() const {
+  Rehearsal Report() {
     Rehearsal report;
     report.memory = memory_.Report();
+    if (config_.checkpoint().asynchronous()) {
+      report.snapshot_bytes = SnapshotBytes(*model_, *optimizer_, input_.mesh.ranks());
+    }
     for (const auto& [name, entry] : profiler_.entries()) {
       (name == "attention" ? report.attention : report.products) += entry.flops;
     }

@@ -32,7 +32,9 @@ struct RehearsalInput {
 };
 
 struct Rehearsal {
-  MemoryReport memory;   // peaks of set-up and two steps; live: between steps
+  MemoryReport memory;  // peaks of set-up and two steps; live: between steps
+  // Of host memory, for a checkpoint that is written beside the training; 0 where none is.
+  int64_t snapshot_bytes = 0;
   double products = 0;   // FLOPs of the step that products take, recomputation included
   double attention = 0;  // FLOPs of attention, whose hidden half is not computed
   CommunicationCount world, data, tensor;  // of one step

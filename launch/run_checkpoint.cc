@@ -119,6 +119,17 @@ absl::Status StartRunCheckpoint(Context& ctx, CheckpointSaver& saver, const T5Mo
                            .asynchronous = parts.asynchronous});
 }
 
+int64_t SnapshotBytes(const T5Model& model, Optimizer& optimizer, int ranks) {
+  std::vector<NamedTensor> tensors = NamedMasters(model.params());
+  for (NamedTensor& slot : NamedSlots(optimizer, model.params()))
+    tensors.push_back(std::move(slot));
+  int64_t bytes = 0;
+  for (const NamedTensor& tensor : tensors) {
+    bytes += tensor.whole_shape().num_elements() * static_cast<int64_t>(DTypeSize(tensor.dtype()));
+  }
+  return (bytes + ranks - 1) / ranks;
+}
+
 absl::StatusOr<TrainState> ReadRunCheckpoint(const std::string& folder, T5Model& model,
                                              Optimizer& optimizer) {
   return ReadCheckpointFiles(folder, NamedMasters(model.params()),

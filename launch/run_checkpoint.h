@@ -40,6 +40,10 @@ struct RunCheckpointParts {
 absl::Status StartRunCheckpoint(Context& ctx, CheckpointSaver& saver, const T5Model& model,
                                 const RunCheckpointParts& parts);
 
+// About how many bytes a rank of `ranks` holds of a checkpoint that is written beside the training:
+// its share of all masters and the optimizer's state (CheckpointSnapshot).
+int64_t SnapshotBytes(const T5Model& model, Optimizer& optimizer, int ranks);
+
 // Fills masters and optimizer, as far as this rank holds them, from a checkpoint folder, to the
 // bit. The model's parameters must be allocated, the optimizer registered.
 absl::StatusOr<TrainState> ReadRunCheckpoint(const std::string& folder, T5Model& model,

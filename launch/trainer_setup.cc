@@ -218,6 +218,9 @@ RunTable Trainer::MakeRunTable() const {
       table.memory.push_back({std::string(MemoryKindName(static_cast<MemoryKind>(kind))), bytes});
     }
   }
+  if (config_.checkpoint().asynchronous() && ctx_.device() == Device::kCpu) {
+    table.memory.push_back({"copy of a save", SnapshotBytes(*model_, *optimizer_, world_.size())});
+  }
   data_->Describe(config_.steps(), table);
   return table;
 }
