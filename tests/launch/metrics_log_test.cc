@@ -19,7 +19,8 @@ using testing::HasSubstr;
 class MetricsLogTest : public testing::Test {
  protected:
   MetricsLogTest()
-      : path_(JoinPath(testing::TempDir(), absl::StrCat("metrics_log_test_", ::getpid()))) {
+      : path_(
+            JoinPath(testing::TempDir(), absl::StrCat("metrics_log_test_", ::getpid(), ".jsonl"))) {
     CHECK_OK(RemoveRecursively(path_));
   }
 
@@ -94,7 +95,7 @@ TEST_F(MetricsLogTest, BrokenLineInTheMiddleIsNamed) {
   ASSERT_TRUE(WriteFileAtomically(path_, "{\"step\":1}\n{\"stop\":2}\n{\"step\":3}\n").ok());
   const auto log = MetricsLog::Open(path_, 3);
   ASSERT_FALSE(log.ok());
-  EXPECT_THAT(std::string(log.status().message()), HasSubstr("metrics_log_test.jsonl:2: "));
+  EXPECT_THAT(std::string(log.status().message()), HasSubstr(".jsonl:2: "));
 }
 
 TEST_F(MetricsLogTest, MissingFolderIsAnError) {
