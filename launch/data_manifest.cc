@@ -57,6 +57,7 @@ std::string ReadingOf(const config::Source& source) {
   config::Source bare = source;
   bare.clear_name();
   bare.clear_path();
+  bare.clear_target_path();
   bare.clear_weight();
   bare.clear_ledger();
   return bare.ShortDebugString();
@@ -159,7 +160,9 @@ std::string Bare(const Json& value) {
   return absl::StrJoin(parts, " ");
 }
 
+// What a manifest of before did not hold is no difference.
 void CompareField(const char* field, const Json& saved, const Json& now, Described& out) {
+  if (!saved.contains(field)) return;
   if (saved.at(field) == now.at(field)) return;
   out.push_back(absl::StrCat(field, " ", Bare(saved.at(field)), " -> ", Bare(now.at(field))));
 }

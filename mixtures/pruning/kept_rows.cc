@@ -63,14 +63,21 @@ absl::Status DescribeSet(const PruneSource& set, std::string* text) {
         &fields.template_id, &fields.task_type, &set.layout.default_language}) {
     Describe(*value, text);
   }
-  for (const RowFile& row_file : set.files) {
-    const std::string& file = row_file.path;
-    struct stat info;
-    if (::stat(file.c_str(), &info) != 0) {
-      return absl::NotFoundError(absl::StrCat("cannot stat '", file, "': ", std::strerror(errno)));
+  absl::StrAppend(text, static_cast<int>(set.layout.format), " ", set.layout.quoting, " ",
+                  set.layout.columns.size(), ";");
+  for (const std::string& column : set.layout.columns) Describe(column, text);
+  for (const RowFile& file : set.files) {
+    Describe(file.language, text);
+    for (const std::string* path : {&file.path, &file.target_path}) {
+      Describe(*path, text);
+      if (path->empty()) continue;
+      struct stat info;
+      if (::stat(path->c_str(), &info) != 0) {
+        return absl::NotFoundError(
+            absl::StrCat("cannot stat '", *path, "': ", std::strerror(errno)));
+      }
+      absl::StrAppend(text, info.st_size, " ", info.st_mtim.tv_sec, " ", info.st_mtim.tv_nsec, ";");
     }
-    Describe(file, text);
-    absl::StrAppend(text, info.st_size, " ", info.st_mtim.tv_sec, " ", info.st_mtim.tv_nsec, ";");
   }
   return absl::OkStatus();
 }

@@ -210,6 +210,11 @@ TEST_F(DataManifestTest, RefusesWhatIsNoManifest) {
     EXPECT_FALSE(CompareManifests(text, now.manifest).ok()) << text;
   }
   EXPECT_THAT(CompareManifests(now.manifest, now.manifest)->lines, IsEmpty());
+  // A field that came later than the checkpoint.
+  std::string older = now.manifest;
+  const std::string field = "\"examples\":120,";
+  older.erase(older.find(field), field.size());
+  EXPECT_THAT(CompareManifests(older, now.manifest)->lines, IsEmpty());
 }
 
 }  // namespace
