@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "configs/config_reader.h"
 #include "configs/source_schemas.h"
+#include "configs/template_fields.h"
 #include "core/base/file.h"
 #include "core/base/status_macros.h"
 
@@ -179,6 +180,7 @@ class Checker {
     RETURN_IF_ERROR(CheckReading(at + ".source", source));
     if (source.name().empty()) return Missing(at + ".source.name", "its path gives it no name");
     RETURN_IF_ERROR(Named(at + ".source", "dataset", source.name()));
+    RETURN_IF_ERROR(ValidateTemplates(at + ".source", source));
     if (dataset.has_prune()) RETURN_IF_ERROR(CheckPrune(at + ".prune", dataset.prune()));
     if (dataset.has_languages()) RETURN_IF_ERROR(CheckRule(at + ".languages", dataset.languages()));
     return dataset.has_templates() ? CheckRule(at + ".templates", dataset.templates())
@@ -224,6 +226,7 @@ absl::Status InlineImports(const std::string& file, Mixture& mixture) {
 }
 
 absl::Status ValidateMixture(const Mixture& mixture) {
+  RETURN_IF_ERROR(RefuseTemplatesBelowRules("data.mixture", mixture));
   return Checker().Group("data.mixture", mixture, /*is_root=*/true);
 }
 

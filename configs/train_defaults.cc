@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "configs/mixture_sources.h"
+#include "configs/template_fields.h"
 #include "core/base/hash.h"
 #include "google/protobuf/descriptor.h"
 
@@ -96,6 +97,7 @@ std::string TextWithoutPaths(const config::Data& data) {
     // Texts of before these fields have no defaults of theirs.
     if (source->format() == config::Source::BY_ENDING) source->clear_format();
     if (source->quoting()) source->clear_quoting();
+    for (config::TemplateFile& file : *source->mutable_template_file()) file.clear_path();
   }
   return copy.ShortDebugString();
 }
@@ -147,6 +149,7 @@ uint64_t DataOrderHash(const config::TrainConfig& config) {
       absl::StrAppend(&text, " format ", source.format(), " ", source.quoting());
     }
     for (const std::string& column : source.column()) append_text(column);
+    absl::StrAppend(&text, TemplatesText(source));
   }
   if (data.has_mixture()) absl::StrAppend(&text, "\nmixture ", TextWithoutPaths(data));
   return Hash64(text);

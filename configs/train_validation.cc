@@ -10,6 +10,7 @@
 #include "configs/field_words.h"
 #include "configs/mixture_sources.h"
 #include "configs/source_schemas.h"
+#include "configs/template_fields.h"
 #include "core/base/status_macros.h"
 #include "google/protobuf/descriptor.h"
 
@@ -182,6 +183,7 @@ absl::Status CheckSources(absl::string_view list,
     total += source.weight();
     if (source.fields().inputs().empty()) return Missing(at + ".fields.inputs", "name a field");
     if (source.fields().targets().empty()) return Missing(at + ".fields.targets", "name a field");
+    RETURN_IF_ERROR(ValidateTemplates(at, source));
   }
   if (!sources.empty() && total == 0) {
     return Wrong(absl::StrCat("the sum of ", list, ".weight"), "0",
