@@ -155,7 +155,12 @@ Result AbsFilter(const Value& input, const Arguments& arguments, uint64_t) {
   RETURN_IF_ERROR(arguments.Check(0, {}));
   const Json& json = input.json();
   if (!IsNumber(json)) return Bad(absl::StrCat("it takes a number, not ", KindOf(json)));
-  if (IsInteger(json)) return Of(std::abs(IntegerOf(json)));
+  if (IsInteger(json)) {
+    const int64_t value = IntegerOf(json);
+    if (value >= 0) return Of(value);
+    ASSIGN_OR_RETURN(Json positive, Arithmetic("*", Json(-1), json));
+    return Of(std::move(positive));
+  }
   return Of(std::fabs(json.get<double>()));
 }
 

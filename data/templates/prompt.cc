@@ -52,10 +52,10 @@ Prompt::Prompt(PromptInfo info, const std::string& text, const std::string& more
 
 absl::Status Prompt::Named(const absl::Status& status) const {
   const std::string& shown = info_.name.empty() ? info_.id : info_.name;
-  return absl::Status(status.code(),
-                      absl::StrCat("template '", shown, "'",
-                                   shown == info_.id ? "" : absl::StrCat(" (", info_.id, ")"), ": ",
-                                   status.message()));
+  return absl::Status(status.code(), templates::OneLine(absl::StrCat(
+                                         "template '", shown, "'",
+                                         shown == info_.id ? "" : absl::StrCat(" (", info_.id, ")"),
+                                         ": ", status.message())));
 }
 
 absl::StatusOr<Prompt> Prompt::FromPatterns(PromptInfo info, const std::string& inputs,

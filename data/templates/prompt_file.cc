@@ -15,7 +15,7 @@ namespace frond {
 namespace {
 
 absl::Status Bad(const std::string& path, absl::string_view what) {
-  return absl::InvalidArgumentError(absl::StrCat(path, ": ", what));
+  return absl::InvalidArgumentError(absl::StrCat(path, ": ", templates::OneLine(what)));
 }
 
 // One entry of `templates:` as it is written.
@@ -129,8 +129,11 @@ absl::StatusOr<std::vector<Prompt>> ReadPromptFile(const std::string& path,
   for (const Entry& entry : entries) {
     if (!selection.include.empty() && !Names(selection.include, entry.info)) continue;
     if (Names(selection.exclude, entry.info)) continue;
+    if (selection.accepts && !selection.accepts(entry.info)) continue;
+    PromptInfo info = entry.info;
+    info.example_language = selection.example_language;
     absl::StatusOr<Prompt> prompt =
-        Prompt::FromJinja(entry.info, entry.jinja, entry.answer_choices);
+        Prompt::FromJinja(std::move(info), entry.jinja, entry.answer_choices);
     if (!prompt.ok()) return Bad(path, prompt.status().message());
     prompts.push_back(*std::move(prompt));
   }

@@ -1,6 +1,7 @@
 // PromptSource's files: `templates.yaml` with the templates of one data set.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -9,10 +10,12 @@
 
 namespace frond {
 
-// Which templates of a file are used, by name or id.
+// Which templates of a file are used.
 struct PromptSelection {
-  std::vector<std::string> include = {};  // empty: all
+  std::vector<std::string> include = {};  // names or ids; empty: all
   std::vector<std::string> exclude = {};
+  std::function<bool(const PromptInfo&)> accepts = {};  // empty: all
+  std::string example_language = {};                    // of those that are read
 };
 
 // The selected templates in the order of the file; those that are not selected are not looked at.

@@ -113,6 +113,19 @@ std::string Utf8Of(int32_t character) {
   return FromIcu(icu::UnicodeString(static_cast<UChar32>(valid ? character : 0xFFFD)));
 }
 
+std::string OneLine(absl::string_view text) {
+  constexpr size_t kLongest = 500;
+  std::string line;
+  for (size_t i = 0; i < text.size();) {
+    const Decoded decoded = Decode(text, i);
+    if (decoded.end > kLongest) return line + "...";
+    const bool shown = decoded.character >= 0 && IsPrintable(decoded.character);
+    absl::StrAppend(&line, shown ? text.substr(i, decoded.end - i) : " ");
+    i = decoded.end;
+  }
+  return line;
+}
+
 bool IsUtf8(absl::string_view text) {
   for (size_t i = 0; i < text.size();) {
     const Decoded decoded = Decode(text, i);

@@ -58,6 +58,9 @@ bool IsUpper(absl::string_view text);
 // repr(text): quoted, with escapes.
 std::string Quoted(absl::string_view text);
 
+// The text for a message: on one line, and cut where it is long.
+std::string OneLine(absl::string_view text);
+
 // The UTF-8 form of one character; of U+FFFD where `character` is none.
 std::string Utf8Of(int32_t character);
 
