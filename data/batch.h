@@ -21,6 +21,8 @@ struct Batch {
   std::vector<uint64_t> example_keys;  // [n]
   // Where example i comes from: index of its leaf in the mixture, for the per-language report.
   std::vector<int32_t> leaf;  // [n]
+  // Which template made it, for the per-template report; -1: none.
+  std::vector<int32_t> templates;  // [n]
 
   int64_t num_examples() const { return static_cast<int64_t>(source_offsets.size()) - 1; }
   int64_t num_source_tokens() const { return static_cast<int64_t>(source_ids.size()); }

@@ -39,13 +39,14 @@ BatchBuilder::BatchBuilder(const SideLengths& limits) : limits_(limits) {
 }
 
 void BatchBuilder::Append(std::span<const int32_t> source, std::span<const int32_t> target,
-                          uint64_t key, int32_t leaf) {
+                          uint64_t key, int32_t leaf, int32_t row_template) {
   const int64_t cut_source =
       AppendSide(source, limits_.source, &batch_.source_ids, &batch_.source_offsets);
   const int64_t cut_target =
       AppendSide(target, limits_.target, &batch_.target_ids, &batch_.target_offsets);
   batch_.example_keys.push_back(key);
   batch_.leaf.push_back(leaf);
+  batch_.templates.push_back(row_template);
   truncation_.examples += cut_source > 0 || cut_target > 0;
   truncation_.source_tokens += cut_source;
   truncation_.target_tokens += cut_target;

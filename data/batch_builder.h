@@ -26,9 +26,9 @@ class BatchBuilder {
   explicit BatchBuilder(const SideLengths& limits);
 
   // Appends one example whose sides end with the end-of-sequence id. A side that is too long keeps
-  // its first limit - 1 ids and that last one. `key` and `leaf` are those of Batch.
+  // its first limit - 1 ids and that last one. `key`, `leaf` and `row_template` are those of Batch.
   void Append(std::span<const int32_t> source, std::span<const int32_t> target, uint64_t key,
-              int32_t leaf);
+              int32_t leaf, int32_t row_template = -1);
 
   const Batch& batch() const { return batch_; }
   // The batch so far; the builder starts an empty one.

@@ -1,6 +1,9 @@
 #include "data/example_reader.h"
 
+#include <utility>
+
 #include "core/base/status_macros.h"
+#include "data/row_examples.h"
 
 namespace frond {
 namespace {
@@ -10,6 +13,17 @@ constexpr size_t kBlockBytes = 128 << 10;
 }  // namespace
 
 absl::StatusOr<bool> ExampleReader::Next(Example* example) {
+  while (next_example_ == examples_.size()) {
+    ASSIGN_OR_RETURN(const bool more, EnterBlock());
+    if (!more) return false;
+    next_example_ = 0;
+    RETURN_IF_ERROR(ReadExamples(*block_, next_row_++, templates_.get(), &examples_));
+  }
+  *example = std::move(examples_[next_example_++]);
+  return true;
+}
+
+absl::StatusOr<bool> ExampleReader::EnterBlock() {
   while (block_ == nullptr || next_row_ == block_->num_rows()) {
     block_.reset();
     next_row_ = 0;
@@ -20,7 +34,6 @@ absl::StatusOr<bool> ExampleReader::Next(Example* example) {
     ASSIGN_OR_RETURN(block_, reader_->Next(kBlockBytes));
     if (block_ == nullptr) reader_.reset();
   }
-  RETURN_IF_ERROR(block_->ReadExample(next_row_++, example));
   return true;
 }
 

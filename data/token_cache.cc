@@ -39,8 +39,9 @@ std::string CanonicalPath(const std::string& path) {
 }
 
 // What the examples are made of, without the state of the files.
-std::string DescribeSource(const std::vector<RowFile>& files, const RowLayout& layout,
+std::string DescribeSource(const std::vector<RowFile>& files, const TokenCacheOptions& options,
                            const Tokenizer& tokenizer) {
+  const RowLayout& layout = options.layout;
   std::string text;
   for (const RowFile& file : files) {
     Describe(CanonicalPath(file.path), &text);
@@ -59,6 +60,7 @@ std::string DescribeSource(const std::vector<RowFile>& files, const RowLayout& l
     Describe(absl::StrCat("format=", static_cast<int>(layout.format), layout.quoting), &text);
   }
   for (const std::string& column : layout.columns) Describe("column=" + column, &text);
+  if (options.templates != nullptr) Describe(HashToHex(options.templates->hash()), &text);
   Describe(HashToHex(tokenizer.content_hash()), &text);
   Describe(absl::StrCat(tokenizer.eos_id(), " ", token_cache_internal::kFormat), &text);
   return text;
@@ -96,7 +98,8 @@ absl::Status Damaged(absl::string_view path, absl::string_view what) {
 
 // Whether sections lie within the `size` bytes before the trailer and hold whole elements.
 bool SectionsFit(const Trailer& trailer, uint64_t size) {
-  constexpr uint64_t kElementSizes[] = {sizeof(int32_t), sizeof(Record), sizeof(uint32_t), 1};
+  constexpr uint64_t kElementSizes[] = {sizeof(int32_t), sizeof(Record), sizeof(uint32_t),
+                                        sizeof(uint32_t), 1};
   for (int kind = 0; kind < token_cache_internal::kNumSections; ++kind) {
     const Section& section = trailer.sections[kind];
     if (section.offset > size || section.size > size - section.offset) return false;
@@ -104,7 +107,9 @@ bool SectionsFit(const Trailer& trailer, uint64_t size) {
     if (section.size % kElementSizes[kind] != 0) return false;
   }
   const uint64_t n = trailer.num_examples;
-  return trailer.sections[token_cache_internal::kRecords].size / sizeof(Record) == n &&
+  const uint64_t variants = trailer.sections[token_cache_internal::kRecords].size / sizeof(Record);
+  const uint64_t starts = trailer.sections[token_cache_internal::kVariants].size / sizeof(uint32_t);
+  return (starts == 0 ? variants == n : starts == n + 1) &&
          trailer.sections[token_cache_internal::kByLanguage].size / sizeof(uint32_t) == n;
 }
 
@@ -164,7 +169,8 @@ const T& ElementOf(const std::vector<T>& values, uint64_t index) {
   return values[index];
 }
 
-constexpr absl::string_view kSectionNames[] = {"token ids", "examples", "language index", "names"};
+constexpr absl::string_view kSectionNames[] = {"token ids", "examples", "language index",
+                                               "variants", "names"};
 
 }  // namespace
 
@@ -205,12 +211,21 @@ absl::StatusOr<std::shared_ptr<TokenCache>> TokenCache::Open(const std::string& 
   }
   cache->key_ = key;
   for (const token_cache_internal::Section& part : trailer.sections) {
+    const bool no_variants = &part == &trailer.sections[token_cache_internal::kVariants] &&
+                             part.size == 0;  // names the content as before there were variants
+    if (no_variants) continue;
     cache->content_hash_ = MixBits(cache->content_hash_ ^ part.checksum);
   }
   cache->num_examples_ = static_cast<int64_t>(trailer.num_examples);
   const absl::string_view ids = section(token_cache_internal::kIds);
   cache->ids_ = {reinterpret_cast<const int32_t*>(ids.data()), ids.size() / sizeof(int32_t)};
-  cache->records_ = reinterpret_cast<const Record*>(section(token_cache_internal::kRecords).data());
+  const absl::string_view records = section(token_cache_internal::kRecords);
+  cache->num_variants_ = static_cast<int64_t>(records.size() / sizeof(Record));
+  const absl::string_view starts = section(token_cache_internal::kVariants);
+  if (!starts.empty()) {
+    cache->variant_starts_ = reinterpret_cast<const uint32_t*>(starts.data());
+  }
+  cache->records_ = reinterpret_cast<const Record*>(records.data());
   cache->by_language_ =
       reinterpret_cast<const uint32_t*>(section(token_cache_internal::kByLanguage).data());
   const absl::Status names = cache->ReadNames(section(token_cache_internal::kNames));
@@ -229,7 +244,7 @@ absl::StatusOr<std::shared_ptr<const TokenCache>> TokenCache::OpenOrBuild(
     return absl::InvalidArgumentError(absl::StrCat("tokenizer '", tokenizer.name(),
                                                    "' has no end-of-sequence piece such as </s>"));
   }
-  const std::string source = DescribeSource(files, options.layout, tokenizer);
+  const std::string source = DescribeSource(files, options, tokenizer);
   ASSIGN_OR_RETURN(const std::string state, DescribeState(files));
   const uint64_t key = Hash64(source + state);
   const std::string path = JoinPath(options.cache_dir, CacheFileName(options.name, Hash64(source)));
@@ -256,6 +271,7 @@ absl::StatusOr<std::shared_ptr<const TokenCache>> TokenCache::OpenOrBuild(
       RETURN_IF_ERROR(BuildTokenCache({.name = options.name,
                                        .files = files,
                                        .layout = options.layout,
+                                       .templates = options.templates,
                                        .threads = options.threads,
                                        .path = path,
                                        .key = key,
@@ -271,6 +287,7 @@ absl::StatusOr<std::shared_ptr<const TokenCache>> TokenCache::OpenOrBuild(
   }
   if (!cache.ok()) return cache.status();
   (*cache)->name_ = options.name;
+  if (options.templates != nullptr) (*cache)->row_templates_ = options.templates->labels();
   for (const RowFile& file : files) {
     (*cache)->files_.push_back(file.path);
     if (!file.target_path.empty()) (*cache)->files_.push_back(file.target_path);
@@ -278,9 +295,18 @@ absl::StatusOr<std::shared_ptr<const TokenCache>> TokenCache::OpenOrBuild(
   return std::shared_ptr<const TokenCache>(*std::move(cache));
 }
 
+TokenCache::Variants TokenCache::variants(int64_t example) const {
+  CHECK_GE(example, 0);
+  CHECK_LT(example, num_examples_);
+  if (variant_starts_ == nullptr) return {example, 1};
+  const int64_t begin = variant_starts_[example], end = variant_starts_[example + 1];
+  CHECK_LT(begin, end) << "in a damaged token cache";
+  return {begin, end - begin};
+}
+
 const Record& TokenCache::record(int64_t i) const {
   CHECK_GE(i, 0);
-  CHECK_LT(i, num_examples_);
+  CHECK_LT(i, num_variants_);
   return records_[i];
 }
 

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "core/base/file.h"
 #include "data/row_layout.h"
+#include "data/templates/row_templates.h"
 #include "data/tokenizer.h"
 
 namespace frond {
@@ -27,6 +28,8 @@ struct TokenCacheOptions {
   std::vector<std::string> paths;
   std::vector<std::string> target_paths = {};
   RowLayout layout = {};
+  // Make examples of rows with raw fields; null: rows are examples.
+  std::shared_ptr<const RowTemplates> templates = {};
   // Where the file is kept; made where it does not exist.
   std::string cache_dir;
   // Threads that tokenise while building.
@@ -36,8 +39,10 @@ struct TokenCacheOptions {
   bool verify = false;
 };
 
-// Immutable. Examples are numbered in the order of the files and their rows, so example i is the
-// i-th that ExampleReader gives. Spans live as long as the cache.
+// Immutable. Examples are numbered in the order of the files and their rows, so without templates
+// example i is the i-th that ExampleReader gives. Templates make variants of a row: an example is
+// then what they make of one row in one language, and has at least one variant. Without templates
+// variant i is example i. Spans live as long as the cache.
 class TokenCache {
  public:
   // Opens the cache of these files, tokenizer and field names, or builds it where there is none,
@@ -49,8 +54,18 @@ class TokenCache {
       const TokenCacheOptions& options, const Tokenizer& tokenizer);
 
   int64_t num_examples() const { return num_examples_; }
-  // Of both sides, untruncated.
+  int64_t num_variants() const { return num_variants_; }
+  // Of both sides and all variants, untruncated.
   int64_t num_tokens() const { return static_cast<int64_t>(ids_.size()); }
+
+  // Numbers begin, ..., begin + count - 1; they have one language.
+  struct Variants {
+    int64_t begin;
+    int64_t count;
+  };
+  Variants variants(int64_t example) const;
+
+  // `i` is the number of a variant in what follows, but for examples_of_language.
 
   // Untruncated; the last id is the end-of-sequence id.
   std::span<const int32_t> source(int64_t i) const;
@@ -68,6 +83,10 @@ class TokenCache {
   const std::string& dataset_name(int64_t i) const;
   const std::string& template_id(int64_t i) const;
   const std::string& task_type(int64_t i) const;
+
+  // Labels of the templates that made the variants, which are their template_ids; empty where rows
+  // are examples.
+  const std::vector<std::string>& templates() const { return row_templates_; }
 
   const std::string& name() const { return name_; }
   // The files behind the examples, in order.
@@ -92,6 +111,8 @@ class TokenCache {
   uint64_t content_hash_ = 0;
   std::unique_ptr<MappedFile> file_;
   int64_t num_examples_ = 0;
+  int64_t num_variants_ = 0;
+  const uint32_t* variant_starts_ = nullptr;  // [examples + 1]; null: one variant each
   std::span<const int32_t> ids_;
   const token_cache_internal::Record* records_ = nullptr;
   const uint32_t* by_language_ = nullptr;
@@ -100,6 +121,7 @@ class TokenCache {
   std::vector<std::string> datasets_;
   std::vector<std::string> templates_;
   std::vector<std::string> tasks_;
+  std::vector<std::string> row_templates_;
 };
 
 }  // namespace frond

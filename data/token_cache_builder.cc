@@ -12,6 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "core/base/log.h"
 #include "core/base/status_macros.h"
+#include "data/row_examples.h"
 #include "data/token_cache_writer.h"
 
 namespace frond {
@@ -35,11 +36,13 @@ struct Chunk {
   struct Tokenised {
     size_t source_length;
     size_t target_length;
-    Example names;  // without its texts
+    bool continues;  // another variant of the example before it
+    Example names;   // without its texts
   };
   absl::Status status;
   std::vector<int32_t> ids;
-  std::vector<Tokenised> examples;
+  std::vector<Tokenised> variants;
+  int64_t silent_rows = 0;  // for which no template has anything to say
 };
 
 void AppendSide(const Tokenizer& tokenizer, absl::string_view text, Chunk* chunk) {
@@ -49,18 +52,26 @@ void AppendSide(const Tokenizer& tokenizer, absl::string_view text, Chunk* chunk
 }
 
 // Fills in the results of a chunk up to its first bad row.
-void Tokenise(const Tokenizer& tokenizer, Chunk* chunk) {
+void Tokenise(const RowTemplates* templates, const Tokenizer& tokenizer, Chunk* chunk) {
+  std::vector<Example> variants;
   for (size_t row = 0; row < chunk->rows->num_rows(); ++row) {
-    Example example;
-    chunk->status = chunk->rows->ReadExample(row, &example);
+    chunk->status = ReadExamples(*chunk->rows, row, templates, &variants);
     if (!chunk->status.ok()) return;
-    const size_t start = chunk->ids.size();
-    AppendSide(tokenizer, example.inputs, chunk);
-    const size_t middle = chunk->ids.size();
-    AppendSide(tokenizer, example.targets, chunk);
-    example.inputs.clear();
-    example.targets.clear();
-    chunk->examples.push_back({middle - start, chunk->ids.size() - middle, std::move(example)});
+    chunk->silent_rows += variants.empty();
+    for (size_t v = 0; v < variants.size(); ++v) {
+      const size_t start = chunk->ids.size();
+      AppendSide(tokenizer, variants[v].inputs, chunk);
+      const size_t middle = chunk->ids.size();
+      AppendSide(tokenizer, variants[v].targets, chunk);
+      variants[v].inputs.clear();
+      variants[v].targets.clear();
+      chunk->variants.push_back(
+          {.source_length = middle - start,
+           .target_length = chunk->ids.size() - middle,
+           // Variants come sorted by language; an example has one.
+           .continues = v > 0 && variants[v].language == chunk->variants.back().names.language,
+           .names = std::move(variants[v])});
+    }
   }
 }
 
@@ -100,9 +111,9 @@ class RoundReader {
 class Workers {
  public:
   Workers(const TokenCacheBuild& build, const Tokenizer& tokenizer, std::vector<Chunk>* round) {
-    const auto work = [&tokenizer, round, this] {
+    const auto work = [&build, &tokenizer, round, this] {
       for (size_t i = next_++; i < round->size(); i = next_++) {
-        Tokenise(tokenizer, &(*round)[i]);
+        Tokenise(build.templates.get(), tokenizer, &(*round)[i]);
       }
     };
     const size_t threads = std::min<size_t>(std::max(build.threads, 1), round->size());
@@ -125,11 +136,12 @@ class Workers {
 absl::Status WriteRound(const std::vector<Chunk>& round, TokenCacheWriter* writer) {
   for (const Chunk& chunk : round) {
     std::span<const int32_t> ids = chunk.ids;
-    for (const Chunk::Tokenised& example : chunk.examples) {
-      RETURN_IF_ERROR(writer->Append(ids.first(example.source_length),
-                                     ids.subspan(example.source_length, example.target_length),
-                                     example.names));
-      ids = ids.subspan(example.source_length + example.target_length);
+    for (const Chunk::Tokenised& variant : chunk.variants) {
+      const auto source = ids.first(variant.source_length);
+      const auto target = ids.subspan(variant.source_length, variant.target_length);
+      RETURN_IF_ERROR(variant.continues ? writer->AppendVariant(source, target, variant.names)
+                                        : writer->Append(source, target, variant.names));
+      ids = ids.subspan(variant.source_length + variant.target_length);
     }
     RETURN_IF_ERROR(chunk.status);
   }
@@ -138,12 +150,27 @@ absl::Status WriteRound(const std::vector<Chunk>& round, TokenCacheWriter* write
 
 // Nothing but the end-of-sequence id.
 bool HasEmptyTarget(const Chunk& chunk) {
-  return std::any_of(chunk.examples.begin(), chunk.examples.end(),
-                     [](const auto& example) { return example.target_length == 1; });
+  return std::any_of(chunk.variants.begin(), chunk.variants.end(),
+                     [](const auto& variant) { return variant.target_length == 1; });
 }
 
 std::string Counts(const TokenCacheWriter& writer) {
-  return absl::StrCat(writer.num_examples(), " examples, ", writer.num_tokens(), " tokens");
+  const bool has_variants = writer.num_variants() > writer.num_examples();
+  return absl::StrCat(
+      writer.num_examples(), " examples, ",
+      has_variants ? absl::StrCat(writer.num_variants(), " variants by templates, ") : "",
+      writer.num_tokens(), " tokens");
+}
+
+absl::Status NoExamples(const TokenCacheBuild& build, int64_t silent_rows) {
+  const size_t more = build.files.size() - 1;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "source '", build.name, "' has no examples: '", build.files.front().path, "'",
+      more > 0 ? absl::StrCat(" and ", more, " more files") : "",
+      silent_rows > 0 ? absl::StrCat(more > 0 ? " hold " : " holds ", silent_rows,
+                                     " rows, for which no template has anything to say")
+      : more > 0      ? " are empty"
+                      : " is empty"));
 }
 
 }  // namespace
@@ -151,6 +178,7 @@ std::string Counts(const TokenCacheWriter& writer) {
 absl::Status BuildTokenCache(const TokenCacheBuild& build, const Tokenizer& tokenizer) {
   const Clock::time_point start = Clock::now();
   double next_progress = kProgressSeconds;
+  int64_t silent_rows = 0;
   ASSIGN_OR_RETURN(auto writer, TokenCacheWriter::Create(build.path));
   RoundReader reader(build, kChunksPerThread * static_cast<size_t>(std::max(build.threads, 1)));
   ASSIGN_OR_RETURN(std::vector<Chunk> round, reader.Next());
@@ -161,6 +189,7 @@ absl::Status BuildTokenCache(const TokenCacheBuild& build, const Tokenizer& toke
     workers.Join();
     // A bad row of this round comes before what the next one may complain about.
     RETURN_IF_ERROR(WriteRound(round, writer.get()));
+    for (const Chunk& chunk : round) silent_rows += chunk.silent_rows;
     if (build.layout.allow_empty_targets) {
       has_empty_targets |= std::any_of(round.begin(), round.end(), HasEmptyTarget);
     }
@@ -171,16 +200,15 @@ absl::Status BuildTokenCache(const TokenCacheBuild& build, const Tokenizer& toke
       next_progress += kProgressSeconds;
     }
   }
-  if (writer->num_examples() == 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "source '", build.name, "' has no examples: '", build.files.front().path, "'",
-        build.files.size() > 1 ? absl::StrCat(" and ", build.files.size() - 1, " more files") : "",
-        build.files.size() > 1 ? " are empty" : " is empty"));
-  }
+  if (writer->num_examples() == 0) return NoExamples(build, silent_rows);
   RETURN_IF_ERROR(writer->Finish(has_empty_targets ? build.key_with_empty_targets : build.key));
   LOG(INFO) << "tokenised '" << build.name << "': " << Counts(*writer) << ", "
             << writer->num_languages() << " languages, " << build.files.size() << " files in "
             << absl::StrFormat("%.1f s", SecondsSince(start)) << " -> " << build.path;
+  if (silent_rows > 0) {
+    LOG(INFO) << "left out " << silent_rows << " rows of '" << build.name
+              << "', for which no template has anything to say";
+  }
   return absl::OkStatus();
 }
 

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "data/row_reader.h"
+#include "data/templates/row_templates.h"
 #include "data/tokenizer.h"
 
 namespace frond {
@@ -15,6 +17,7 @@ struct TokenCacheBuild {
   std::string name;            // of the source, for messages
   std::vector<RowFile> files;  // in order
   RowLayout layout;
+  std::shared_ptr<const RowTemplates> templates;  // null: rows are examples
   int threads = 1;
   std::string path;  // of the cache file
   uint64_t key = 0;

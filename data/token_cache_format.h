@@ -1,8 +1,10 @@
 // The file behind a TokenCache. Little-endian; sections begin at multiples of 64 bytes.
 //
-//   ids          int32 [tokens]      of each example its source, then its target
-//   records      Record [examples]
+//   ids          int32 [tokens]      of each variant its source, then its target
+//   records      Record [variants]   those of an example follow each other
 //   by language  uint32 [examples]   numbers of the examples, grouped by language
+//   variants     uint32 [examples + 1]   where each example's records begin; empty where every
+//                                        example has one
 //   names        four tables (languages, data sets, templates, tasks), each a uint32 count and then
 //                uint32 length and bytes of each name; after them uint64 [languages], how many
 //                examples each language has
@@ -37,11 +39,11 @@ struct Section {
   uint64_t checksum;  // XXH3 of them
 };
 
-enum SectionKind { kIds, kRecords, kByLanguage, kNames, kNumSections };
+enum SectionKind { kIds, kRecords, kByLanguage, kVariants, kNames, kNumSections };
 
 inline constexpr char kMagic[8] = {'F', 'R', 'T', 'O', 'K', 'E', 'N', 'S'};
 // Raise it when the layout or the meaning of a field changes: older files are then built anew.
-inline constexpr uint64_t kFormat = 1;
+inline constexpr uint64_t kFormat = 2;
 inline constexpr size_t kAlignment = 64;
 
 struct Trailer {

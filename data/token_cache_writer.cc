@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "core/base/check.h"
 #include "core/base/hash.h"
 #include "core/base/status_macros.h"
 
@@ -103,9 +104,34 @@ TokenCacheWriter::~TokenCacheWriter() {
 
 absl::Status TokenCacheWriter::Append(std::span<const int32_t> source,
                                       std::span<const int32_t> target, const Example& example) {
-  if (num_examples_ == std::numeric_limits<uint32_t>::max()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "more than ", num_examples_, " examples in one source; split it into several"));
+  if (!variant_starts_.empty()) {
+    variant_starts_.push_back(static_cast<uint32_t>(num_variants_));
+  }
+  RETURN_IF_ERROR(AppendRecord(source, target, example));
+  language_counts_.resize(languages_.names.size());
+  ++language_counts_[languages_.IdOf(example.language)];
+  ++num_examples_;
+  return absl::OkStatus();
+}
+
+absl::Status TokenCacheWriter::AppendVariant(std::span<const int32_t> source,
+                                             std::span<const int32_t> target,
+                                             const Example& example) {
+  CHECK_GE(num_examples_, 1);
+  if (variant_starts_.empty()) {  // until now every example had one
+    variant_starts_.resize(static_cast<size_t>(num_examples_));
+    std::iota(variant_starts_.begin(), variant_starts_.end(), 0u);
+  }
+  return AppendRecord(source, target, example);
+}
+
+absl::Status TokenCacheWriter::AppendRecord(std::span<const int32_t> source,
+                                            std::span<const int32_t> target,
+                                            const Example& example) {
+  if (num_variants_ == std::numeric_limits<uint32_t>::max()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("more than ", num_variants_,
+                     " examples and variants of them in one source; split it into several"));
   }
   const Record record = {.offset = static_cast<uint64_t>(num_tokens_),
                          .source_length = static_cast<uint32_t>(source.size()),
@@ -117,10 +143,8 @@ absl::Status TokenCacheWriter::Append(std::span<const int32_t> source,
   RETURN_IF_ERROR(file_.Append(BytesOf(source)));
   RETURN_IF_ERROR(file_.Append(BytesOf(target)));
   RETURN_IF_ERROR(records_.Append(BytesOf(record)));
-  language_counts_.resize(languages_.names.size());
-  ++language_counts_[record.language];
   num_tokens_ += static_cast<int64_t>(source.size() + target.size());
-  ++num_examples_;
+  ++num_variants_;
   return absl::OkStatus();
 }
 
@@ -134,18 +158,31 @@ absl::Status TokenCacheWriter::WriteRecords(std::span<const Record> records, Tra
     next[i] = start;
     start += language_counts_[language_order_[i]];
   }
-  std::vector<uint32_t> by_language(records.size());
+  std::vector<uint32_t> by_language(static_cast<size_t>(num_examples_));
+  uint32_t example = 0;
   file_.Begin();
   for (size_t i = 0; i < records.size(); ++i) {
     Record record = records[i];
     record.language = sorted_number[record.language];
-    by_language[next[record.language]++] = static_cast<uint32_t>(i);
+    const bool is_first =
+        variant_starts_.empty() || (example < num_examples_ && variant_starts_[example] == i);
+    if (is_first) by_language[next[record.language]++] = example++;
     RETURN_IF_ERROR(file_.Append(BytesOf(record)));
   }
   ASSIGN_OR_RETURN(trailer->sections[token_cache_internal::kRecords], file_.End());
   file_.Begin();
   RETURN_IF_ERROR(file_.Append(BytesOf(std::span<const uint32_t>(by_language))));
   ASSIGN_OR_RETURN(trailer->sections[token_cache_internal::kByLanguage], file_.End());
+  return absl::OkStatus();
+}
+
+absl::Status TokenCacheWriter::WriteVariants(Trailer* trailer) {
+  if (!variant_starts_.empty()) {
+    variant_starts_.push_back(static_cast<uint32_t>(num_variants_));
+  }
+  file_.Begin();
+  RETURN_IF_ERROR(file_.Append(BytesOf(std::span<const uint32_t>(variant_starts_))));
+  ASSIGN_OR_RETURN(trailer->sections[token_cache_internal::kVariants], file_.End());
   return absl::OkStatus();
 }
 
@@ -183,6 +220,7 @@ absl::Status TokenCacheWriter::Finish(uint64_t key) {
   ASSIGN_OR_RETURN(auto mapped, MappedFile::Open(RecordsPath(path_)));
   const auto* records = reinterpret_cast<const Record*>(mapped->bytes().data());
   RETURN_IF_ERROR(WriteRecords({records, spooled.size / sizeof(Record)}, &trailer));
+  RETURN_IF_ERROR(WriteVariants(&trailer));
   RETURN_IF_ERROR(WriteNames(&trailer));
   trailer.checksum = Hash64(BytesOf(trailer).substr(0, sizeof(Trailer) - sizeof(trailer.checksum)));
   RETURN_IF_ERROR(file_.Close(BytesOf(trailer)));

@@ -17,7 +17,8 @@
 
 namespace frond {
 
-// Memory is bounded by the names and four bytes an example; ids and records go to the disk at once.
+// Memory is bounded by the names and eight bytes an example; ids and records go to the disk at
+// once.
 class TokenCacheWriter {
  public:
   // Writes `path`.tmp and `path`.records.tmp; a writer that is destroyed before Finish() removes
@@ -27,14 +28,18 @@ class TokenCacheWriter {
   TokenCacheWriter(const TokenCacheWriter&) = delete;
   TokenCacheWriter& operator=(const TokenCacheWriter&) = delete;
 
-  // Of `example` only the names are read.
+  // An example and its first variant. Of `example` only the names are read.
   absl::Status Append(std::span<const int32_t> source, std::span<const int32_t> target,
                       const Example& example);
+  // Another variant of the last example, in the same language.
+  absl::Status AppendVariant(std::span<const int32_t> source, std::span<const int32_t> target,
+                             const Example& example);
 
   // Writes the rest, syncs, and renames to `path`.
   absl::Status Finish(uint64_t key);
 
   int64_t num_examples() const { return num_examples_; }
+  int64_t num_variants() const { return num_variants_; }
   int64_t num_tokens() const { return num_tokens_; }
   int64_t num_languages() const { return static_cast<int64_t>(languages_.names.size()); }
 
@@ -66,14 +71,20 @@ class TokenCacheWriter {
   TokenCacheWriter(std::string path, std::unique_ptr<FileWriter> file,
                    std::unique_ptr<FileWriter> records);
 
+  absl::Status AppendRecord(std::span<const int32_t> source, std::span<const int32_t> target,
+                            const Example& example);
   absl::Status WriteRecords(std::span<const token_cache_internal::Record> records,
                             token_cache_internal::Trailer* trailer);
+  absl::Status WriteVariants(token_cache_internal::Trailer* trailer);
   absl::Status WriteNames(token_cache_internal::Trailer* trailer);
 
   std::string path_;
   SectionWriter file_;
   SectionWriter records_;
   int64_t num_examples_ = 0;
+  int64_t num_variants_ = 0;
+  // [examples], where each one's variants begin; empty until one has a second variant.
+  std::vector<uint32_t> variant_starts_;
   int64_t num_tokens_ = 0;
   NameTable languages_;
   NameTable datasets_;

@@ -198,8 +198,8 @@ MacroScore LanguageScores::Macro() const {
   return macro;
 }
 
-std::string LanguageScores::ToTable(absl::string_view indent) const {
-  TextTable table({{.title = "language", .align = TextTable::Align::kLeft},
+std::string LanguageScores::ToTable(absl::string_view indent, const std::string& title) const {
+  TextTable table({{.title = title, .align = TextTable::Align::kLeft},
                    {.title = "examples"},
                    {.title = "loss"},
                    {.title = "exact %"},

@@ -90,8 +90,9 @@ class LanguageScores {
   LanguageScore Total() const;
   MacroScore Macro() const;
 
-  // A line per language that has examples or answers, then all together.
-  std::string ToTable(absl::string_view indent = "") const;
+  // A line per language that has examples or answers, then all together. `title` says what the
+  // names of the lines are.
+  std::string ToTable(absl::string_view indent = "", const std::string& title = "language") const;
 
  private:
   LanguageScore& Find(absl::string_view language);

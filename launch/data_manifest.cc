@@ -60,6 +60,9 @@ std::string ReadingOf(const config::Source& source) {
   bare.clear_target_path();
   bare.clear_weight();
   bare.clear_ledger();
+  // They are listed by their names; what they say is in the content.
+  bare.clear_template_();
+  bare.clear_template_file();
   return bare.ShortDebugString();
 }
 
@@ -73,6 +76,7 @@ std::vector<Json> SourcesJson(const config::TrainConfig& config, const BuiltMixt
     source["examples"] = cache.num_examples();
     source["content"] = HashToHex(cache.content_hash());
     source["reading"] = ReadingOf(*configured[i]);
+    source["templates"] = cache.templates();
     source["ledgers"] = Json::array();
     for (const SourceLedger& ledger : built.source_ledgers[i]) {
       source["ledgers"].push_back(ledger.hash);
@@ -169,7 +173,7 @@ void CompareField(const char* field, const Json& saved, const Json& now, Describ
 
 Described CompareSources(const Json& saved, const Json& now) {
   Described found;
-  for (const char* field : {"examples", "content", "reading", "ledgers"}) {
+  for (const char* field : {"examples", "content", "reading", "templates", "ledgers"}) {
     CompareField(field, saved, now, found);
   }
   // Files may be called otherwise, but where the content differs their names may say why.

@@ -103,7 +103,22 @@ void PrintSamples(const std::vector<AnsweredExample>& answers, size_t count) {
   }
 }
 
-Json ToJson(const LanguageScores& scores, const std::map<std::string, Group>& groups) {
+Json ToJson(const LanguageScores& scores) {
+  Json json = Json::object();
+  for (const std::string& name : scores.languages()) {
+    const LanguageScore& score = scores.score(name);
+    json[name] = {{"examples", score.answers},
+                  {"loss", score.ExampleLoss()},
+                  {"exact_match", score.ExactMatch()},
+                  {"chrf", score.chrf.Score()},
+                  {"exact_match_baseline", score.BaselineExactMatch()},
+                  {"chrf_baseline", score.baseline_chrf.Score()}};
+  }
+  return json;
+}
+
+Json ToJson(const LanguageScores& scores, const LanguageScores& template_scores,
+            const std::map<std::string, Group>& groups) {
   const LanguageScore total = scores.Total();
   const MacroScore macro = scores.Macro();
   Json json;
@@ -114,15 +129,8 @@ Json ToJson(const LanguageScores& scores, const std::map<std::string, Group>& gr
   json["chrf"] = macro.chrf;
   json["exact_match_baseline"] = macro.baseline_exact_match;
   json["chrf_baseline"] = macro.baseline_chrf;
-  for (const std::string& language : scores.languages()) {
-    const LanguageScore& score = scores.score(language);
-    json["by_language"][language] = {{"examples", score.answers},
-                                     {"loss", score.ExampleLoss()},
-                                     {"exact_match", score.ExactMatch()},
-                                     {"chrf", score.chrf.Score()},
-                                     {"exact_match_baseline", score.BaselineExactMatch()},
-                                     {"chrf_baseline", score.baseline_chrf.Score()}};
-  }
+  json["by_language"] = ToJson(scores);
+  if (!template_scores.languages().empty()) json["by_template"] = ToJson(template_scores);
   for (const auto& [script, group] : groups) {
     json["by_script"][script] = {{"languages", group.languages},
                                  {"exact_match", group.exact_match},
@@ -149,8 +157,12 @@ absl::Status Report(const Flags& flags, const config::TrainConfig& config,
   const auto groups = GroupByScript(model.evaluation->examples(), scores);
   if (!flags.Has("brief")) std::fputs(scores.ToTable().c_str(), stdout);
   PrintGroups(groups);
+  const LanguageScores& template_scores = model.evaluation->template_scores();
+  if (!template_scores.languages().empty()) {
+    std::printf("\n%s", template_scores.ToTable("", "template").c_str());
+  }
   PrintSamples(model.evaluation->answers(), static_cast<size_t>(samples));
-  Json json = ToJson(scores, groups);
+  Json json = ToJson(scores, template_scores, groups);
   json["model"] = folder.empty() ? "untrained" : folder;
   const std::string out = flags.Get("out", JoinPath(config.work_dir(), "eval.json"));
   RETURN_IF_ERROR(CreateDirectories(config.work_dir()));

@@ -5,10 +5,12 @@
 #include <functional>
 #include <map>
 #include <numeric>
+#include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "configs/mixture_sources.h"
+#include "configs/template_fields.h"
 #include "core/base/philox.h"
 #include "core/base/status_macros.h"
 #include "data/example_reader.h"
@@ -17,6 +19,7 @@
 #include "eval/greedy_decode.h"
 #include "launch/agree.h"
 #include "launch/source_rows.h"
+#include "launch/source_templates.h"
 #include "launch/training_data.h"
 
 namespace frond {
@@ -28,7 +31,8 @@ constexpr size_t kMaxSequences = 256;
 absl::Status ForEachExample(const config::Source& source,
                             const std::function<void(Example&&)>& take) {
   ASSIGN_OR_RETURN(std::vector<RowFile> files, RowFilesOf(source));
-  ExampleReader reader(std::move(files), RowLayoutOf(source));
+  ASSIGN_OR_RETURN(auto templates, TemplatesOf(source));
+  ExampleReader reader(std::move(files), RowLayoutOf(source), std::move(templates));
   while (true) {
     Example example;
     ASSIGN_OR_RETURN(const bool more, reader.Next(&example));
@@ -53,8 +57,12 @@ absl::StatusOr<std::unique_ptr<Evaluation>> Evaluation::Open(
   }
   std::unique_ptr<Evaluation> evaluation(new Evaluation(config, std::move(tokenizer)));
   for (const config::Source& source : config.eval().source()) {
-    RETURN_IF_ERROR(ForEachExample(
-        source, [&](Example&& example) { evaluation->examples_.push_back(std::move(example)); }));
+    const bool has_templates = HasTemplates(source);
+    RETURN_IF_ERROR(ForEachExample(source, [&](Example&& example) {
+      evaluation->template_of_.push_back(
+          has_templates ? absl::StrCat(source.name(), "/", example.template_id) : "");
+      evaluation->examples_.push_back(std::move(example));
+    }));
   }
   if (evaluation->examples_.empty()) {
     return absl::InvalidArgumentError("eval.source holds no rows");
@@ -87,8 +95,13 @@ void Evaluation::KeepSomePerLanguage(int32_t max_per_language, uint64_t seed) {
   }
   std::sort(kept.begin(), kept.end());
   std::vector<Example> examples;
-  for (const size_t i : kept) examples.push_back(std::move(examples_[i]));
+  std::vector<std::string> template_of;
+  for (const size_t i : kept) {
+    examples.push_back(std::move(examples_[i]));
+    template_of.push_back(std::move(template_of_[i]));
+  }
   examples_ = std::move(examples);
+  template_of_ = std::move(template_of);
 }
 
 void Evaluation::Encode() {
@@ -141,7 +154,12 @@ absl::Status Evaluation::RunBatch(Context& ctx, T5Model& model, const std::vecto
     std::vector<int32_t> ids = answers[k];
     std::erase_if(ids, [&](int32_t id) { return id >= tokenizer_->vocab_size(); });
     ASSIGN_OR_RETURN(std::string answer, tokenizer_->Decode(ids));
-    scores.AddAnswer(example.language, answer, example.targets, baseline_.Answer(example.language));
+    const std::string& baseline = baseline_.Answer(example.language);
+    scores.AddAnswer(example.language, answer, example.targets, baseline);
+    if (const std::string& name = template_of_[numbers[k]]; !name.empty()) {
+      template_scores_.AddLoss(name, end - begin, nll);
+      template_scores_.AddAnswer(name, answer, example.targets, baseline);
+    }
     answers_.push_back({.example = &example,
                         .number = numbers[k],
                         .answer = std::move(answer),
@@ -155,6 +173,9 @@ absl::StatusOr<LanguageScores> Evaluation::Run(Context& ctx, T5Model& model, Pro
   std::vector<std::string> languages;
   for (const Example& example : examples_) languages.push_back(example.language);
   LanguageScores scores(std::move(languages));
+  std::vector<std::string> templates = template_of_;
+  std::erase(templates, "");
+  template_scores_ = LanguageScores(std::move(templates));
   answers_.clear();
   bool cancelled = false;
   absl::Status status;
@@ -168,12 +189,16 @@ absl::StatusOr<LanguageScores> Evaluation::Run(Context& ctx, T5Model& model, Pro
   }
   RETURN_IF_ERROR(AgreeOnStatus(mesh.world(), status));
   std::vector<double> sums = scores.Sums();
+  const size_t by_language = sums.size();
+  const std::vector<double> by_template = template_scores_.Sums();
+  sums.insert(sums.end(), by_template.begin(), by_template.end());
   sums.push_back(cancelled ? 1 : 0);
   TensorAxis(mesh.tensor()).CountOnce(sums);
   SumNumbers(mesh.world(), sums);
   if (sums.back() > 0) return absl::CancelledError("a stop was asked for during evaluation");
   sums.pop_back();
-  scores.SetSums(sums);
+  scores.SetSums(std::span<const double>(sums).first(by_language));
+  template_scores_.SetSums(std::span<const double>(sums).subspan(by_language));
   return scores;
 }
 

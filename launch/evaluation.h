@@ -1,4 +1,4 @@
-// Loss, exact match and chrF per language on held-out rows.
+// Loss, exact match and chrF per language on held-out rows, and per template where rows are raw.
 #pragma once
 
 #include <cstdint>
@@ -28,9 +28,9 @@ struct AnsweredExample {
 
 class Evaluation {
  public:
-  // Reads the rows of config.eval.source: all, or the first max_examples_per_language of every
-  // language in an order drawn from eval.sample_seed (the run's seed). Long rows are truncated to
-  // the training limits.
+  // Reads the rows of config.eval.source, raw ones with each of their templates: all, or the first
+  // max_examples_per_language of every language in an order drawn from eval.sample_seed (the run's
+  // seed). Long rows are truncated to the training limits.
   static absl::StatusOr<std::unique_ptr<Evaluation>> Open(
       const config::TrainConfig& config, std::shared_ptr<const Tokenizer> tokenizer);
 
@@ -45,6 +45,8 @@ class Evaluation {
                                      StopSignal* stop);
 
   const std::vector<Example>& examples() const { return examples_; }
+  // Of the last Run, of all ranks: by "source/template" for the rows of sources with templates.
+  const LanguageScores& template_scores() const { return template_scores_; }
   // Of the last Run, this rank's share.
   const std::vector<AnsweredExample>& answers() const { return answers_; }
 
@@ -65,8 +67,10 @@ class Evaluation {
   int32_t max_new_tokens_;
   int32_t batch_tokens_;
   std::vector<Example> examples_;
+  std::vector<std::string> template_of_;  // of each example, "source/template"; empty: none
   std::vector<Encoded> encoded_;
   MostFrequentTarget baseline_;
+  LanguageScores template_scores_ = LanguageScores({});
   std::vector<AnsweredExample> answers_;
 };
 

@@ -5,8 +5,8 @@
 namespace frond {
 namespace {
 
-std::string LanguageKey(const char* what, size_t language) {
-  return absl::StrCat("interval.", what, ".", language);
+std::string GroupKey(const char* what, size_t group) {
+  return absl::StrCat("interval.", what, ".", group);
 }
 
 double ValueOr0(const TrainState& state, const std::string& key) {
@@ -21,7 +21,7 @@ int64_t CounterOr0(const TrainState& state, const std::string& key) {
 
 }  // namespace
 
-void IntervalStats::Reset() { *this = IntervalStats(language_nll.size()); }
+void IntervalStats::Reset() { *this = IntervalStats(group_nll.size()); }
 
 void IntervalStats::Save(TrainState& state) const {
   state.counters["interval.steps"] = steps;
@@ -33,10 +33,10 @@ void IntervalStats::Save(TrainState& state) const {
   state.values["interval.loss"] = loss;
   state.values["interval.z_loss"] = z_loss;
   state.values["interval.grad_norm"] = grad_norm;
-  for (size_t i = 0; i < language_nll.size(); ++i) {
-    if (language_tokens[i] == 0) continue;
-    state.values[LanguageKey("nll", i)] = language_nll[i];
-    state.values[LanguageKey("tokens", i)] = language_tokens[i];
+  for (size_t i = 0; i < group_nll.size(); ++i) {
+    if (group_tokens[i] == 0) continue;
+    state.values[GroupKey("nll", i)] = group_nll[i];
+    state.values[GroupKey("tokens", i)] = group_tokens[i];
   }
 }
 
@@ -50,9 +50,9 @@ void IntervalStats::Load(const TrainState& state) {
   loss = ValueOr0(state, "interval.loss");
   z_loss = ValueOr0(state, "interval.z_loss");
   grad_norm = ValueOr0(state, "interval.grad_norm");
-  for (size_t i = 0; i < language_nll.size(); ++i) {
-    language_nll[i] = ValueOr0(state, LanguageKey("nll", i));
-    language_tokens[i] = ValueOr0(state, LanguageKey("tokens", i));
+  for (size_t i = 0; i < group_nll.size(); ++i) {
+    group_nll[i] = ValueOr0(state, GroupKey("nll", i));
+    group_tokens[i] = ValueOr0(state, GroupKey("tokens", i));
   }
 }
 

@@ -1,4 +1,4 @@
-// What is averaged between two report lines: overall and per language.
+// What is averaged between two report lines: overall, per language and per template.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,8 @@ namespace frond {
 // travel with the checkpoint, so that a run that was killed reports the same lines as one that was
 // not.
 struct IntervalStats {
-  explicit IntervalStats(size_t languages) : language_nll(languages), language_tokens(languages) {}
+  // Groups are the languages and behind them the templates.
+  explicit IntervalStats(size_t groups) : group_nll(groups), group_tokens(groups) {}
 
   int64_t steps = 0;
   double loss = 0;       // of the step, z-loss apart; summed over steps
@@ -22,10 +23,10 @@ struct IntervalStats {
   int64_t examples = 0;
   int64_t source_tokens = 0;
   int64_t target_tokens = 0;
-  int64_t truncated = 0;                // examples that lost tokens on either side
-  int64_t sent_bytes = 0;               // by rank 0 to others of the mesh (StepTraffic)
-  std::vector<double> language_nll;     // by language index, summed over target tokens
-  std::vector<double> language_tokens;  // target tokens
+  int64_t truncated = 0;             // examples that lost tokens on either side
+  int64_t sent_bytes = 0;            // by rank 0 to others of the mesh (StepTraffic)
+  std::vector<double> group_nll;     // of each group, summed over target tokens
+  std::vector<double> group_tokens;  // target tokens
 
   void Reset();
   // Moves the sums into and out of a checkpoint's state.

@@ -75,10 +75,12 @@ void PrintRow(const TrainingData& data, const StreamPosition& at, const Row& row
   for (size_t e = 0; e < row.examples.size(); ++e) {
     const StreamExample& example = row.examples[e];
     const LeafInfo& leaf = data.mixture().leaves()[example.leaf];
+    const int32_t number = data.TemplateOf(example);
+    const std::string row_template =
+        number < 0 ? leaf.template_id : data.templates()[static_cast<size_t>(number)].label;
     std::printf("  segment %zu: %s / %s%s%s, example %llu, epoch %llu, number %llu of the stream\n",
-                e, leaf.source.c_str(), leaf.language.c_str(),
-                leaf.template_id.empty() ? "" : " / ", leaf.template_id.c_str(),
-                static_cast<unsigned long long>(example.index_in_leaf),
+                e, leaf.source.c_str(), leaf.language.c_str(), row_template.empty() ? "" : " / ",
+                row_template.c_str(), static_cast<unsigned long long>(example.index_in_leaf),
                 static_cast<unsigned long long>(example.epoch),
                 static_cast<unsigned long long>(batch.example_keys[e]));
     const auto side = [e](const std::vector<int32_t>& ids, const std::vector<int32_t>& offsets) {

@@ -22,16 +22,51 @@ using Json = nlohmann::ordered_json;
 constexpr size_t kWarnedNames = 8;
 constexpr size_t kAllChildren = std::numeric_limits<size_t>::max();
 
-// Lengths of all of a leaf's examples.
+// Lengths of all of a leaf's examples; the variants of one are seen equally often.
 void CountTokens(const LeafExamples& at, const SideLengths& limits, MixLine& line) {
+  double cut = 0, source_tokens = 0, target_tokens = 0;
   for (const uint32_t example : at.examples) {
-    const SideLengths whole = {.source = at.cache->source_length(example),
-                               .target = at.cache->target_length(example)};
-    const SideLengths kept = TruncatedLengths(whole, limits);
-    line.cut += kept.source < whole.source || kept.target < whole.target;
-    line.source_tokens += kept.source;
-    line.target_tokens += kept.target;
+    const TokenCache::Variants variants = at.VariantsOf(example);
+    const double part = 1 / static_cast<double>(variants.count);
+    for (int64_t v = variants.begin; v < variants.begin + variants.count; ++v) {
+      const SideLengths whole = {.source = at.cache->source_length(v),
+                                 .target = at.cache->target_length(v)};
+      const SideLengths kept = TruncatedLengths(whole, limits);
+      if (kept.source < whole.source || kept.target < whole.target) cut += part;
+      source_tokens += part * kept.source;
+      target_tokens += part * kept.target;
+    }
   }
+  line.cut = std::llround(cut);
+  line.source_tokens = std::llround(source_tokens);
+  line.target_tokens = std::llround(target_tokens);
+}
+
+// Of each template that datasets name: the rows it speaks for and its share of the run.
+std::vector<MixTemplate> TemplatesOfMixture(const TrainingData& data) {
+  std::map<std::pair<std::string, std::string>, MixTemplate> counts;
+  const std::vector<LeafInfo>& leaves = data.mixture().leaves();
+  for (size_t i = 0; i < leaves.size(); ++i) {
+    const LeafExamples& at = data.built().leaves[i];
+    if (at.cache->templates().empty()) continue;
+    const double share = leaves[i].probability / static_cast<double>(at.examples.size());
+    for (const uint32_t example : at.examples) {
+      const TokenCache::Variants variants = at.VariantsOf(example);
+      for (int64_t v = variants.begin; v < variants.begin + variants.count; ++v) {
+        MixTemplate& line = counts[{leaves[i].source, at.cache->template_id(v)}];
+        ++line.rows;
+        line.share += share / static_cast<double>(variants.count);
+      }
+    }
+  }
+  std::vector<MixTemplate> lines;
+  for (const TrainingData::TemplateName& name : data.templates()) {
+    MixTemplate line = counts[{name.source, name.label}];
+    line.source = name.source;
+    line.label = name.label;
+    lines.push_back(std::move(line));
+  }
+  return lines;
 }
 
 MixLine LineOfLeaf(const LeafInfo& leaf, const LeafExamples& at, const SideLengths& limits,
@@ -104,7 +139,7 @@ void Warn(absl::string_view one, absl::string_view many, absl::string_view what,
 
 std::vector<std::string> Warnings(const MixReport& report, const MixOptions& options,
                                   const std::vector<uint64_t>& counts) {
-  std::vector<std::string> emptied, often, never, cut, small, unknown, warnings;
+  std::vector<std::string> emptied, often, never, cut, small, unknown, silent, warnings;
   for (size_t i = 0; i < report.leaves.size(); ++i) {
     const MixLine& leaf = report.leaves[i];
     if (leaf.epochs() > options.most_epochs) {
@@ -134,6 +169,10 @@ std::vector<std::string> Warnings(const MixReport& report, const MixOptions& opt
        warnings);
   Warn("language", "languages",
        absl::StrFormat("below %g%% of the examples", 100 * options.least_share), small, warnings);
+  for (const MixTemplate& line : report.templates) {
+    if (line.rows == 0) silent.push_back(absl::StrCat(line.source, "/", line.label));
+  }
+  Warn("template", "templates", "with nothing to say about any row", silent, warnings);
   Warn("language code", "language codes", "not among the 101 of the table, so of no resource class",
        unknown, warnings);
   return warnings;
@@ -284,6 +323,20 @@ std::string PruningTable(const std::vector<MixPruning>& lines, size_t most) {
   return text;
 }
 
+std::string TemplateTable(const std::vector<MixTemplate>& lines, size_t most) {
+  TextTable table({{.title = "dataset", .align = Align::kLeft},
+                   {.title = "template", .align = Align::kLeft},
+                   {.title = "rows"},
+                   {.title = "share"}});
+  for (size_t i = 0; i < std::min(lines.size(), most); ++i) {
+    table.AddRow({lines[i].source, lines[i].label, WithThousands(lines[i].rows),
+                  absl::StrFormat("%.3f%%", 100 * lines[i].share)});
+  }
+  std::string text = table.ToString("  ");
+  if (lines.size() > most) absl::StrAppend(&text, "  and ", lines.size() - most, " more\n");
+  return text;
+}
+
 std::string LanguageName(const std::string& code) {
   const LanguageInfo* found = FindLanguage(code);
   return std::string(found == nullptr ? "?" : found->name);
@@ -348,6 +401,7 @@ MixReport MakeMixReport(const TrainingData& data, const config::TrainConfig& con
   const Stream& stream = data.rows().stream();
   const auto windows =
       static_cast<uint64_t>(std::ceil(report.examples / static_cast<double>(stream.window())));
+  report.templates = TemplatesOfMixture(data);
   report.warnings = Warnings(report, options, stream.CountsBefore(std::max<uint64_t>(windows, 1)));
   report.tree = data.built().tree;
   report.pruning = PruningOf(data.built().pruning);
@@ -396,6 +450,9 @@ std::string FormatMixReport(const MixReport& report, size_t most) {
   if (!report.pruning.empty()) {
     absl::StrAppend(&text, "\n", PruningTable(report.pruning, most));
   }
+  if (!report.templates.empty()) {
+    absl::StrAppend(&text, "\n", TemplateTable(report.templates, most));
+  }
   if (!report.warnings.empty()) absl::StrAppend(&text, "\n");
   for (const std::string& warning : report.warnings) {
     absl::StrAppend(&text, "  warning: ", warning, "\n");
@@ -432,6 +489,12 @@ std::string MixReportToJson(const MixReport& report) {
                                {"seen", line.seen},
                                {"dropped", line.dropped},
                                {"ledger", line.ledger}});
+  }
+  for (const MixTemplate& line : report.templates) {
+    json["templates"].push_back({{"source", line.source},
+                                 {"template", line.label},
+                                 {"rows", line.rows},
+                                 {"share", line.share}});
   }
   json["warnings"] = report.warnings;
   json["tree"] = TreeText(report, kAllChildren);

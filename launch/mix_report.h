@@ -51,6 +51,13 @@ struct MixPruning {
   int64_t seen = 0, dropped = 0;
 };
 
+// A template that a dataset names.
+struct MixTemplate {
+  std::string source = {}, label = {};
+  int64_t rows = 0;  // for which it has something to say
+  double share = 0;  // of the examples of the run, in the long run
+};
+
 struct MixReport {
   int64_t steps = 0;
   int64_t rows_per_step = 0;
@@ -69,6 +76,7 @@ struct MixReport {
   std::vector<MixLine> datasets = {}, languages = {}, classes = {};
   std::vector<MixPruning> pruning = {};  // in the order in which rules worked
   MixLine total = {};
+  std::vector<MixTemplate> templates = {};  // in the order of the config
   std::vector<std::string> warnings = {};
   std::optional<ResolvedTree> tree = {};  // none for a list of sources
 };

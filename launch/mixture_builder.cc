@@ -9,6 +9,7 @@
 #include "configs/mixture_sources.h"
 #include "core/base/status_macros.h"
 #include "launch/source_rows.h"
+#include "launch/source_templates.h"
 
 namespace frond {
 namespace {
@@ -276,12 +277,17 @@ class Builder {
     std::map<std::string, uint64_t> dropped_of;
     size_t kept = 0;
     for (const uint32_t example : all) {
-      std::vector<uint32_t>& examples = examples_of[whole.cache->template_id(example)];
-      if (kept < whole.examples.size() && whole.examples[kept] == example) {
-        examples.push_back(example);
-        ++kept;
-      } else {
-        ++dropped_of[whole.cache->template_id(example)];
+      const bool is_kept = kept < whole.examples.size() && whole.examples[kept] == example;
+      kept += is_kept;
+      const TokenCache::Variants variants = whole.cache->variants(example);
+      for (int64_t v = variants.begin; v < variants.begin + variants.count; ++v) {
+        const std::string& template_id = whole.cache->template_id(v);
+        std::vector<uint32_t>& examples = examples_of[template_id];
+        if (is_kept) {
+          examples.push_back(static_cast<uint32_t>(v));
+        } else {
+          ++dropped_of[template_id];
+        }
       }
     }
     for (auto& [template_id, examples] : examples_of) {
@@ -290,10 +296,22 @@ class Builder {
       MixtureNode node = {.name = template_id, .level = TreeLevel::kTemplate};
       LeafInfo info = {.source = source, .language = language.name};
       info.template_id = template_id;
-      node.size = AddLeaf({whole.cache, *built_.split_by_template.back(), dropped_of[template_id]},
+      node.size = AddLeaf({.cache = whole.cache,
+                           .examples = *built_.split_by_template.back(),
+                           .dropped = dropped_of[template_id],
+                           .by_template = true},
                           std::move(info));
       language.children.push_back(std::move(node));
     }
+  }
+
+  // Of both sides of a variant.
+  int64_t CharactersOf(const TokenCache& cache, int64_t variant) const {
+    int64_t characters = 0;
+    for (const std::span<const int32_t> ids : {cache.source(variant), cache.target(variant)}) {
+      for (const int32_t id : ids) characters += characters_of_[static_cast<size_t>(id)];
+    }
+    return characters;
   }
 
   TreeSize AddLeaf(const LeafExamples& leaf, LeafInfo info) {
@@ -301,16 +319,15 @@ class Builder {
     TreeSize size;
     size.examples = static_cast<double>(leaf.examples.size());
     for (const uint32_t example : leaf.examples) {
-      if (counts_tokens_) {
-        size.tokens += leaf.cache->source_length(example) + leaf.cache->target_length(example);
+      // Variants are seen equally often.
+      const TokenCache::Variants variants = leaf.VariantsOf(example);
+      double tokens = 0, characters = 0;
+      for (int64_t v = variants.begin; v < variants.begin + variants.count; ++v) {
+        if (counts_tokens_) tokens += leaf.cache->source_length(v) + leaf.cache->target_length(v);
+        if (counts_characters_) characters += static_cast<double>(CharactersOf(*leaf.cache, v));
       }
-      if (!counts_characters_) continue;
-      for (const std::span<const int32_t> ids :
-           {leaf.cache->source(example), leaf.cache->target(example)}) {
-        int64_t characters = 0;
-        for (const int32_t id : ids) characters += characters_of_[static_cast<size_t>(id)];
-        size.characters += static_cast<double>(characters);
-      }
+      size.tokens += tokens / static_cast<double>(variants.count);
+      size.characters += characters / static_cast<double>(variants.count);
     }
     built_.leaves.push_back(leaf);
     leaves_.push_back(std::move(info));
@@ -335,11 +352,13 @@ absl::StatusOr<std::shared_ptr<const TokenCache>> OpenSource(const config::Sourc
                                                              const Tokenizer& tokenizer,
                                                              int threads,
                                                              bool allow_empty_targets) {
+  ASSIGN_OR_RETURN(const auto templates, TemplatesOf(source));
   TokenCacheOptions options = {
       .name = source.name(),
       .paths = {source.path().begin(), source.path().end()},
       .target_paths = {source.target_path().begin(), source.target_path().end()},
       .layout = RowLayoutOf(source),
+      .templates = templates,
       .cache_dir = cache_dir,
       .threads = threads};
   options.layout.allow_empty_targets = allow_empty_targets;

@@ -25,6 +25,12 @@ struct LeafExamples {
   const TokenCache* cache = nullptr;
   std::span<const uint32_t> examples;  // numbers in the cache, ascending
   uint64_t dropped = 0;                // others that pruning dropped
+  bool by_template = false;            // they are numbers of variants, of one template
+
+  // Numbers in the cache of the variants that `example`, one of `examples`, is served as.
+  TokenCache::Variants VariantsOf(uint32_t example) const {
+    return by_template ? TokenCache::Variants{example, 1} : cache->variants(example);
+  }
 };
 
 struct BuiltMixture {

@@ -24,7 +24,7 @@ struct RehearsalInput {
   Device device = Device::kCuda;  // whose forms of ops and whose memory
   MeshShape mesh;
   std::vector<Batch> batches;  // of the rank, one a pass
-  int languages = 1;           // whose losses are summed up each step
+  int languages = 1;           // and templates, whose losses are summed up each step
   // Where given, the step's time is predicted.
   std::optional<StepRates> rates;
   // One step, of which only the memory is reported: enough where scratch memory does not grow.

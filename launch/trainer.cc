@@ -43,8 +43,8 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const config::TrainConf
 
 std::vector<double> Trainer::RunPasses(const StepPlan& plan) {
   GradSink& sink = gradients_->StartStep(ctx_, InfoOf(/*gradient_scale=*/1));
-  const size_t languages = data_->languages().size();
-  std::vector<double> sums(NumStepSums(languages));
+  const size_t groups = interval_.group_nll.size();
+  std::vector<double> sums(NumStepSums(groups));
   const double z_coefficient = config_.loss().z_loss();
   for (size_t b = 0; b < plan.batches.size(); ++b) {
     const Batch& batch = plan.batches[b];
@@ -57,11 +57,17 @@ std::vector<double> Trainer::RunPasses(const StepPlan& plan) {
     gradients_->EndPass(ctx_);
     for (int64_t e = 0; e < batch.num_examples(); ++e) {
       const auto language = static_cast<size_t>(data_->language_of_leaf()[batch.leaf[e]]);
+      const int32_t row_template = batch.templates[e];
+      const size_t by_template =
+          kGroups + data_->languages().size() + static_cast<size_t>(std::max(row_template, 0));
       for (int32_t t = batch.target_offsets[e]; t < batch.target_offsets[e + 1]; ++t) {
         sums[kLoss] += weights[t] * losses.nll[t];
         sums[kZLoss] += weights[t] * z_coefficient * losses.log_z[t] * losses.log_z[t];
-        sums[kLanguages + language] += losses.nll[t];
-        sums[kLanguages + languages + language] += 1;
+        sums[kGroups + language] += losses.nll[t];
+        sums[kGroups + groups + language] += 1;
+        if (row_template < 0) continue;
+        sums[by_template] += losses.nll[t];
+        sums[by_template + groups] += 1;
       }
     }
   }
@@ -157,10 +163,10 @@ void Trainer::CountStep(const StepPlan& plan, const std::vector<double>& sums,
   interval_.target_tokens += plan.target_tokens;
   interval_.truncated += plan.truncated;
   interval_.sent_bytes += traffic_->TakeBytes();
-  const size_t languages = interval_.language_nll.size();
-  for (size_t i = 0; i < languages; ++i) {
-    interval_.language_nll[i] += sums[kLanguages + i];
-    interval_.language_tokens[i] += sums[kLanguages + languages + i];
+  const size_t groups = interval_.group_nll.size();
+  for (size_t i = 0; i < groups; ++i) {
+    interval_.group_nll[i] += sums[kGroups + i];
+    interval_.group_tokens[i] += sums[kGroups + groups + i];
   }
   if (sums[kStop] > 0) stop_agreed_ = true;
   save_flags_ = sums[kSave];
@@ -237,7 +243,8 @@ absl::Status Trainer::EvaluateNow() {
   }
   evaluation_pending_ = false;
   absl::Status status;
-  if (report_ != nullptr) status = report_->ReportEvaluation(state_, *scores);
+  if (report_ != nullptr)
+    status = report_->ReportEvaluation(state_, *scores, evaluation_->template_scores());
   return AgreeOnStatus(world_, status);
 }
 

@@ -19,8 +19,47 @@ double Seconds(std::chrono::steady_clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
+// A group that had no target tokens is left out.
+void AddGroup(const std::string& name, const IntervalStats& stats, size_t group,
+              MetricsRecord& record) {
+  const double tokens = stats.group_tokens[group];
+  if (tokens == 0) return;
+  record.BeginGroup(name)
+      .AddNumber("loss", stats.group_nll[group] / tokens)
+      .AddInteger("target_tokens", static_cast<int64_t>(tokens))
+      .AddNumber("share", tokens / static_cast<double>(stats.target_tokens))
+      .EndGroup();
+}
+
+// By dataset; templates of one follow each other.
+void AddTemplates(const std::vector<TrainingData::TemplateName>& templates,
+                  const IntervalStats& stats, size_t first_group, MetricsRecord& record) {
+  if (templates.empty()) return;
+  record.BeginGroup("templates");
+  for (size_t i = 0; i < templates.size(); ++i) {
+    const std::string& source = templates[i].source;
+    if (i == 0 || templates[i - 1].source != source) record.BeginGroup(source);
+    AddGroup(templates[i].label, stats, first_group + i, record);
+    if (i + 1 == templates.size() || templates[i + 1].source != source) record.EndGroup();
+  }
+  record.EndGroup();
+}
+
+void AddScores(const char* name, const LanguageScores& scores, MetricsRecord& record) {
+  record.BeginGroup(name);
+  for (const std::string& group : scores.languages()) {
+    const LanguageScore& score = scores.score(group);
+    record.BeginGroup(group)
+        .AddNumber("loss", score.ExampleLoss())
+        .AddNumber("exact_match", score.ExactMatch())
+        .AddNumber("chrf", score.chrf.Score())
+        .EndGroup();
+  }
+  record.EndGroup();
+}
+
 MetricsRecord IntervalRecord(const TrainState& state, const IntervalStats& stats,
-                             double learning_rate, const std::vector<std::string>& languages) {
+                             double learning_rate, const TrainerReport::Options& options) {
   const auto steps = static_cast<double>(stats.steps);
   MetricsRecord record(state.step);
   record.AddNumber("loss", stats.loss / steps)
@@ -35,16 +74,12 @@ MetricsRecord IntervalRecord(const TrainState& state, const IntervalStats& stats
     record.AddNumber("sent_bytes", static_cast<double>(stats.sent_bytes) / steps);
   }
   record.BeginGroup("languages");
-  for (size_t i = 0; i < languages.size(); ++i) {
-    const double tokens = stats.language_tokens[i];
-    if (tokens == 0) continue;
-    record.BeginGroup(languages[i])
-        .AddNumber("loss", stats.language_nll[i] / tokens)
-        .AddInteger("target_tokens", static_cast<int64_t>(tokens))
-        .AddNumber("share", tokens / static_cast<double>(stats.target_tokens))
-        .EndGroup();
+  for (size_t i = 0; i < options.languages.size(); ++i) {
+    AddGroup(options.languages[i], stats, i, record);
   }
-  return record.EndGroup();
+  record.EndGroup();
+  AddTemplates(options.templates, stats, options.languages.size(), record);
+  return record;
 }
 
 }  // namespace
@@ -110,7 +145,7 @@ double TrainerReport::CommunicationShare(double before, double seconds) const {
 
 absl::Status TrainerReport::ReportInterval(const TrainState& state, const IntervalStats& stats,
                                            double learning_rate) {
-  const MetricsRecord record = IntervalRecord(state, stats, learning_rate, options_.languages);
+  const MetricsRecord record = IntervalRecord(state, stats, learning_rate, options_);
   RETURN_IF_ERROR(metrics_->Append(record));
 
   const Clock::time_point now = Clock::now();
@@ -147,11 +182,7 @@ absl::Status TrainerReport::ReportInterval(const TrainState& state, const Interv
           "speed/sent_bytes", state.step,
           static_cast<double>(stats.sent_bytes) / static_cast<double>(stats.steps));
     }
-    for (size_t i = 0; i < options_.languages.size(); ++i) {
-      if (stats.language_tokens[i] == 0) continue;
-      tensorboard_->AddScalar("loss_by_language/" + options_.languages[i], state.step,
-                              stats.language_nll[i] / stats.language_tokens[i]);
-    }
+    AddGroupLosses(state, stats);
     RETURN_IF_ERROR(tensorboard_->Flush());
   }
   interval_start_ = now;
@@ -161,25 +192,30 @@ absl::Status TrainerReport::ReportInterval(const TrainState& state, const Interv
   return absl::OkStatus();
 }
 
-absl::Status TrainerReport::ReportEvaluation(const TrainState& state,
-                                             const LanguageScores& scores) {
+void TrainerReport::AddGroupLosses(const TrainState& state, const IntervalStats& stats) {
+  for (size_t i = 0; i < stats.group_tokens.size(); ++i) {
+    if (stats.group_tokens[i] == 0) continue;
+    const size_t languages = options_.languages.size();
+    const std::string name =
+        i < languages ? "loss_by_language/" + options_.languages[i]
+                      : absl::StrCat("loss_by_template/", options_.templates[i - languages].source,
+                                     "/", options_.templates[i - languages].label);
+    tensorboard_->AddScalar(name, state.step, stats.group_nll[i] / stats.group_tokens[i]);
+  }
+}
+
+absl::Status TrainerReport::ReportEvaluation(const TrainState& state, const LanguageScores& scores,
+                                             const LanguageScores& template_scores) {
   const LanguageScore total = scores.Total();
   const MacroScore macro = scores.Macro();
   MetricsRecord record(state.step);
   record.BeginGroup("eval")
       .AddNumber("loss", total.ExampleLoss())
       .AddNumber("exact_match", macro.exact_match)
-      .AddNumber("chrf", macro.chrf)
-      .BeginGroup("languages");
-  for (const std::string& language : scores.languages()) {
-    const LanguageScore& score = scores.score(language);
-    record.BeginGroup(language)
-        .AddNumber("loss", score.ExampleLoss())
-        .AddNumber("exact_match", score.ExactMatch())
-        .AddNumber("chrf", score.chrf.Score())
-        .EndGroup();
-  }
-  record.EndGroup().EndGroup();
+      .AddNumber("chrf", macro.chrf);
+  AddScores("languages", scores, record);
+  if (!template_scores.languages().empty()) AddScores("templates", template_scores, record);
+  record.EndGroup();
   RETURN_IF_ERROR(metrics_->Append(record));
   progress_.PrintLine(absl::StrFormat(
       "evaluation at step %d: loss %.4f, exact match %.1f%%, chrF %.1f (mean of %d languages)",

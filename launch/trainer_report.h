@@ -17,6 +17,7 @@
 #include "launch/progress.h"
 #include "launch/run_table.h"
 #include "launch/tensorboard_writer.h"
+#include "launch/training_data.h"
 
 namespace frond {
 
@@ -36,7 +37,9 @@ class TrainerReport {
     int ranks = 1;
     // What this rank has spent in collectives so far, in seconds; empty where that is not known.
     std::function<double()> collective_seconds;
+    // What IntervalStats counts by: languages, then templates.
     std::vector<std::string> languages;
+    std::vector<TrainingData::TemplateName> templates;
     // Of metrics.jsonl when the run was saved; negative: not known.
     int64_t metrics_lines = -1;
   };
@@ -52,7 +55,8 @@ class TrainerReport {
   void CountWork(const TrainState& state, double flops, const Allocator& memory);
   absl::Status ReportInterval(const TrainState& state, const IntervalStats& stats,
                               double learning_rate);
-  absl::Status ReportEvaluation(const TrainState& state, const LanguageScores& scores);
+  absl::Status ReportEvaluation(const TrainState& state, const LanguageScores& scores,
+                                const LanguageScores& template_scores);
   // `step_seconds`: a step's time, to compare the stall with.
   void ReportSaved(const SavedCheckpoint& saved, double step_seconds);
   // When this returns, metrics.jsonl is on the disk and event files are the operating system's.
@@ -67,6 +71,8 @@ class TrainerReport {
   // where it is not known.
   double CommunicationShare(double before, double seconds) const;
   explicit TrainerReport(const Options& options);
+  // TensorBoard's, of each language and template.
+  void AddGroupLosses(const TrainState& state, const IntervalStats& stats);
 
   Options options_;
   double peak_flops_ = 0;  // per second, all ranks

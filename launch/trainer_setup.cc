@@ -84,7 +84,7 @@ absl::Status Trainer::SetUpModel() {
   ASSIGN_OR_RETURN(const T5Config t5, ResolveT5Config(config_.model(), *tokenizer_));
   ASSIGN_OR_RETURN(data_, TrainingData::Open(config_, *tokenizer_, omp_get_max_threads()));
   for (const std::string& line : data_->built().pruning.Lines()) LOG(INFO) << line;
-  interval_ = IntervalStats(data_->languages().size());
+  interval_ = IntervalStats(data_->languages().size() + data_->templates().size());
   if (config_.eval().every_steps() > 0) {
     ASSIGN_OR_RETURN(evaluation_, Evaluation::Open(config_, tokenizer_));
   }
@@ -174,6 +174,7 @@ absl::Status Trainer::SetUpReport() {
       .ranks = world_.size(),
       .collective_seconds = std::move(collective_seconds),
       .languages = data_->languages(),
+      .templates = data_->templates(),
       .metrics_lines = saved_metrics_lines_,
   };
   ASSIGN_OR_RETURN(report_, TrainerReport::Open(options, state_));

@@ -33,6 +33,7 @@ absl::StatusOr<std::unique_ptr<TrainingData>> TrainingData::Open(const config::T
         std::lower_bound(data->languages_.begin(), data->languages_.end(), leaf.language);
     data->language_of_leaf_.push_back(static_cast<int32_t>(found - data->languages_.begin()));
   }
+  data->NumberTemplates();
   const RowOptions options = {.limits = data->limits_, .packing = config.data().packing()};
   data->rows_ = std::make_unique<RowStream>(
       Stream(data->mixture(), config.seed(), static_cast<uint64_t>(config.data().window())),
@@ -43,23 +44,46 @@ absl::StatusOr<std::unique_ptr<TrainingData>> TrainingData::Open(const config::T
 
 TrainingData::Located TrainingData::Locate(const StreamExample& example) const {
   const LeafExamples& leaf = built_.leaves[example.leaf];
-  return {leaf.cache, leaf.examples[example.index_in_leaf]};
+  const TokenCache::Variants variants = leaf.VariantsOf(leaf.examples[example.index_in_leaf]);
+  if (variants.count == 1) return {leaf.cache, variants.begin};
+  return {leaf.cache, variants.begin + rows_->stream().VariantOf(example, variants.count)};
+}
+
+void TrainingData::NumberTemplates() {
+  for (const auto& cache : built_.caches) {
+    if (cache->templates().empty()) continue;
+    std::map<std::string, int32_t>& numbers = template_numbers_[cache.get()];
+    for (const std::string& label : cache->templates()) {
+      numbers.emplace(label, static_cast<int32_t>(templates_.size()));
+      templates_.push_back({cache->name(), label});
+    }
+  }
+}
+
+int32_t TrainingData::TemplateOf(const Located& at) const {
+  const auto numbers = template_numbers_.find(at.cache);
+  if (numbers == template_numbers_.end()) return -1;
+  return numbers->second.at(at.cache->template_id(at.variant));
+}
+
+int32_t TrainingData::TemplateOf(const StreamExample& example) const {
+  return TemplateOf(Locate(example));
 }
 
 std::span<const int32_t> TrainingData::SourceOf(const StreamExample& example) const {
   const Located at = Locate(example);
-  return at.cache->source(at.example);
+  return at.cache->source(at.variant);
 }
 
 std::span<const int32_t> TrainingData::TargetOf(const StreamExample& example) const {
   const Located at = Locate(example);
-  return at.cache->target(at.example);
+  return at.cache->target(at.variant);
 }
 
 SideLengths TrainingData::LengthsOf(const StreamExample& example) const {
   const Located at = Locate(example);
-  return {.source = at.cache->source_length(at.example),
-          .target = at.cache->target_length(at.example)};
+  return {.source = at.cache->source_length(at.variant),
+          .target = at.cache->target_length(at.variant)};
 }
 
 void TrainingData::AddWeights(const Batch& batch, double normalizer, StepPlan& plan) const {
@@ -94,8 +118,8 @@ StepPlan TrainingData::NextStep(int rank, int ranks) {
     for (const int32_t row : share) {
       for (const StreamExample& example : rows[row].examples) {
         const Located at = Locate(example);
-        builder_.Append(at.cache->source(at.example), at.cache->target(at.example), example.ordinal,
-                        example.leaf);
+        builder_.Append(at.cache->source(at.variant), at.cache->target(at.variant), example.ordinal,
+                        example.leaf, TemplateOf(at));
       }
     }
     plan.batches.push_back(builder_.Take());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -54,21 +55,30 @@ class TrainingData {
   // Ids of an example of the stream, untruncated.
   std::span<const int32_t> SourceOf(const StreamExample& example) const;
   std::span<const int32_t> TargetOf(const StreamExample& example) const;
+  // Which of templates() made an example; -1: none, its row held the texts.
+  int32_t TemplateOf(const StreamExample& example) const;
   // Adds the mixture's leaves and the packing of the first window to the table; epochs are those of
   // `steps`.
   void Describe(int64_t steps, RunTable& table) const;
   // Leaf -> index into languages().
   const std::vector<int32_t>& language_of_leaf() const { return language_of_leaf_; }
   const std::vector<std::string>& languages() const { return languages_; }  // sorted
+  // The templates of all datasets that have some, in the order of the datasets.
+  struct TemplateName {
+    std::string source, label;
+  };
+  const std::vector<TemplateName>& templates() const { return templates_; }
 
  private:
   explicit TrainingData(const config::TrainConfig& config);
-  // The cache and the example number that a stream example stands for.
+  // The cache and the number of the variant that a stream example stands for.
   struct Located {
     const TokenCache* cache;
-    int64_t example;
+    int64_t variant;
   };
   Located Locate(const StreamExample& example) const;
+  void NumberTemplates();
+  int32_t TemplateOf(const Located& at) const;
   SideLengths LengthsOf(const StreamExample& example) const;
   void AddWeights(const Batch& batch, double normalizer, StepPlan& plan) const;
 
@@ -79,6 +89,9 @@ class TrainingData {
   BuiltMixture built_;
   std::vector<std::string> languages_;
   std::vector<int32_t> language_of_leaf_;
+  std::vector<TemplateName> templates_;
+  // Of the datasets with templates: numbers of templates by label.
+  std::map<const TokenCache*, std::map<std::string, int32_t>> template_numbers_;
   std::unique_ptr<RowStream> rows_;
   BatchBuilder builder_;
 };

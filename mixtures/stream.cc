@@ -68,6 +68,16 @@ std::vector<StreamExample> Stream::Window(uint64_t w) const {
   return served;
 }
 
+int64_t Stream::VariantOf(const StreamExample& example, int64_t count) const {
+  CHECK_GE(count, 1);
+  const auto n = static_cast<uint64_t>(count);
+  const uint64_t row =
+      Combine(Combine(leaf_keys_[static_cast<size_t>(example.leaf)], KeyFromText("variant")),
+              example.index_in_leaf);
+  const uint64_t first = Combine(row, example.epoch / n) % n;
+  return static_cast<int64_t>((first + example.epoch % n) % n);
+}
+
 uint64_t Stream::hash() const { return Combine(Combine(manifest_hash_, seed_), window()); }
 
 }  // namespace frond

@@ -33,6 +33,11 @@ class Stream {
   // an epoch of a leaf no example repeats. Costs O(leaves * log) and may be called from any thread.
   std::vector<StreamExample> Window(uint64_t w) const;
 
+  // Which of `count` >= 1 variants an example is served as: those of a row follow each other from
+  // epoch to epoch from one that is drawn anew every `count` epochs, so that no variant comes twice
+  // before all came once. A pure function of seed, leaf, example and epoch.
+  int64_t VariantOf(const StreamExample& example, int64_t count) const;
+
   // Examples that leaf `i` gives before window `w`, for all leaves; divided by its size: its
   // epochs.
   std::vector<uint64_t> CountsBefore(uint64_t w) const { return apportionment_.Around(w).before; }

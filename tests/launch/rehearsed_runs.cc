@@ -129,13 +129,14 @@ void CompareMode(const config::TrainConfig& config, Communicator& ranks, const M
   int64_t peak = 0;
   for (int step = 0; step < 2; ++step) {
     StepPlan plan = (*data)->NextStep(ranks.rank() / mesh.tensor, mesh.data);
-    const auto rehearsal = Rehearse({.config = &config,
-                                     .model = (*trainer)->model().config(),
-                                     .device = Device::kCpu,
-                                     .mesh = mesh,
-                                     .batches = std::move(plan.batches),
-                                     .languages = static_cast<int>((*data)->languages().size()),
-                                     .rates = std::nullopt});
+    const auto rehearsal = Rehearse(
+        {.config = &config,
+         .model = (*trainer)->model().config(),
+         .device = Device::kCpu,
+         .mesh = mesh,
+         .batches = std::move(plan.batches),
+         .languages = static_cast<int>((*data)->languages().size() + (*data)->templates().size()),
+         .rates = std::nullopt});
     CHECK_OK(rehearsal.status());
     peak = std::max(peak, rehearsal->memory.total.peak_bytes);
     if (step == 1) {  // the one that was counted

@@ -122,7 +122,7 @@ class TrainerRuns : public testing::Test {
       loss = sums.loss;
       z_loss = sums.z_loss;
     }
-    result.language_nll = (*trainer)->interval().language_nll;
+    result.language_nll = (*trainer)->interval().group_nll;
     for (const auto& param : (*trainer)->model().params().params()) {
       std::vector<float>& whole = result.weights.emplace_back(
           param->spec.shape.num_elements(), std::numeric_limits<float>::quiet_NaN());

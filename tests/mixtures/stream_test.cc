@@ -1,6 +1,8 @@
 #include "mixtures/stream.h"
 
 #include <chrono>
+#include <cmath>
+#include <cstdlib>
 #include <iostream>
 #include <map>
 #include <random>
@@ -38,6 +40,37 @@ TEST(Stream, NoExampleRepeatsWithinAnEpoch) {
     const bool is_last = !seen.contains({leaf, epoch + 1});
     EXPECT_TRUE(is_last || indices.size() == mixture.leaves()[leaf].num_examples);
     EXPECT_TRUE(epoch == 0 || seen.contains({leaf, epoch - 1}));
+  }
+}
+
+TEST(Stream, VariantsComeOnceBeforeAnyComesAgain) {
+  const uint64_t seed = std::random_device{}();
+  const Stream stream(SmallMixture(), seed, 64), other(SmallMixture(), seed + 1, 64);
+  for (const int64_t count : {1, 2, 3, 7}) {
+    std::vector<int> drawn(count);
+    int64_t differ = 0;
+    for (uint64_t row = 0; row < 300; ++row) {
+      for (uint64_t round = 0; round < 4; ++round) {
+        std::set<int64_t> variants;
+        for (int64_t k = 0; k < count; ++k) {
+          const StreamExample example = {
+              .leaf = 1, .index_in_leaf = row, .epoch = round * count + k};
+          const int64_t variant = stream.VariantOf(example, count);
+          ASSERT_TRUE(variant >= 0 && variant < count);
+          ASSERT_EQ(variant, stream.VariantOf(example, count));
+          variants.insert(variant);
+          if (k == 0) ++drawn[variant];
+          differ += variant != other.VariantOf(example, count);
+        }
+        ASSERT_EQ(variants.size(), static_cast<size_t>(count)) << "seed " << seed;
+      }
+    }
+    // 1200 draws of a variant with probability 1 / count; six standard deviations.
+    const double expected = 1200.0 / count;
+    for (const int times : drawn) {
+      EXPECT_LE(std::abs(times - expected), 6 * std::sqrt(expected)) << "seed " << seed;
+    }
+    EXPECT_TRUE(count == 1 || differ > 300) << "the seed must count; seed " << seed;
   }
 }
 

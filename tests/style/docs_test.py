@@ -131,7 +131,8 @@ def check_all_fields_described(schema, errors):
     data = (ROOT / "docs/data_format.md").read_text(encoding="utf-8")
     mixtures = (ROOT / "docs/mixtures.md").read_text(encoding="utf-8")
     ablations = (ROOT / "docs/ablations.md").read_text(encoding="utf-8")
-    words = set(re.findall(r"\w+", guide + data + mixtures + ablations))
+    templates = (ROOT / "docs/templates.md").read_text(encoding="utf-8")
+    words = set(re.findall(r"\w+", guide + data + mixtures + ablations + templates))
     for message, fields in schema.items():
         for field in sorted(set(fields) - words):
             errors.append(f"docs/training.md: {message}.{field} is not described")
