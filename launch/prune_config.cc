@@ -12,6 +12,7 @@
 #include "configs/config_reader.h"
 #include "configs/prune_config.pb.h"
 #include "configs/source_schemas.h"
+#include "configs/template_fields.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/base/status_macros.h"
@@ -55,6 +56,10 @@ absl::StatusOr<PruneSource> MakeSource(const config::Source& source) {
   RETURN_IF_ERROR(CheckReading(absl::StrCat("source '", source.path(0), "'"), source));
   if (source.has_weight()) {
     return Wrong(absl::StrCat("source '", source.path(0), "' has a weight, which is for training"));
+  }
+  if (HasTemplates(source)) {
+    return Wrong(absl::StrCat("source '", source.path(0), "' has templates, and rules and scores ",
+                              "read the texts that rows hold"));
   }
   PruneSource made;
   ASSIGN_OR_RETURN(made.files, RowFilesOf(source));

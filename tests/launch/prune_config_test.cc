@@ -97,6 +97,10 @@ TEST_F(PruneConfigTest, ErrorsNameWhatIsWrong) {
               HasSubstr("two sources are called 'wiki'"));
   EXPECT_THAT(Error("source { name: \"a/b\" path: \"" + rows_ + "\" } rule { urls {} }"),
               HasSubstr("cannot name a source"));
+  EXPECT_THAT(
+      Error("source { name: \"raw\" path: \"" + rows_ +
+            "\" template { id: \"t\" inputs: \"{a}\" targets: \"{b}\" } } rule { urls {} }"),
+      HasSubstr("has templates, and rules and scores read the texts"));
   const auto absent = Parse("source { path: \"/nowhere/*.jsonl\" } rule { urls {} }");
   EXPECT_THAT(std::string(absent.status().message()), HasSubstr("no file matches"));
 }
