@@ -109,11 +109,12 @@ class TrainGpuTest : public ::testing::Test {
   static std::vector<std::vector<double>> Weights(Trainer& trainer) {
     std::vector<std::vector<double>> start, weights;
     for (const auto& param : trainer.model().params().params()) {
-      const std::vector<double> part = ToDoubles(trainer.context(), param->value);
+      // The rows of others may still be on their way (dist/weight_shards.h).
+      const std::vector<double> part = ToDoubles(trainer.context(), param->OwnedRows(param->value));
       std::vector<double>& whole = weights.emplace_back(param->spec.shape.num_elements(),
                                                         std::numeric_limits<double>::quiet_NaN());
       for (size_t i = 0; i < part.size(); ++i) {
-        whole[static_cast<size_t>(param->slice.WholeIndex(static_cast<int64_t>(i)))] = part[i];
+        whole[static_cast<size_t>(param->owned.WholeIndex(static_cast<int64_t>(i)))] = part[i];
       }
     }
     return weights;
