@@ -41,7 +41,8 @@ void FuzzLine(absl::string_view line) {
   status.ok() ? CheckExample(example) : CheckMessage(status);
   nlohmann::json raw;
   const absl::Status raw_status = ParseRaw(line, &raw);
-  raw_status.ok() ? CHECK(raw.is_object()) : CheckMessage(raw_status);
+  if (!raw_status.ok()) return CheckMessage(raw_status);
+  CHECK(raw.is_object());
 }
 
 // `path` holds the bytes.
