@@ -130,8 +130,7 @@ absl::Status CheckpointStore::Recover() {
 
 // Renamed first, so that a deletion cut short leaves no half checkpoint under a checkpoint's name.
 absl::Status CheckpointStore::Discard(const std::string& path) {
-  const std::string name = path.substr(path.rfind('/') + 1);
-  const std::string trash = JoinPath(folder_, kTrashPrefix + name);
+  const std::string trash = JoinPath(folder_, kTrashPrefix + BaseName(path));
   RETURN_IF_ERROR(RenamePath(path, trash));
   return RemoveRecursively(trash);
 }

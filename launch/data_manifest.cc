@@ -40,8 +40,6 @@ void AppendList(absl::string_view name, const std::vector<Json>& items, bool las
   absl::StrAppend(text, "\n]", last ? "\n" : ",\n");
 }
 
-std::string BaseName(const std::string& path) { return path.substr(path.rfind('/') + 1); }
-
 Json SettingsOf(const config::TrainConfig& config) {
   const config::Data& data = config.data();
   return {{"seed", config.seed()},

@@ -63,8 +63,7 @@ absl::StatusOr<PruneSource> MakeSource(const config::Source& source) {
   }
   PruneSource made;
   ASSIGN_OR_RETURN(made.files, RowFilesOf(source));
-  const std::string& first = source.path(0);
-  const std::string base = first.substr(first.rfind('/') + 1);
+  const std::string base = BaseName(source.path(0));
   made.name = source.has_name() ? source.name() : base.substr(0, base.find('.'));
   if (made.name.empty() || absl::StartsWith(made.name, ".") || absl::StrContains(made.name, '/')) {
     return Wrong(absl::StrCat("'", made.name, "' cannot name a source: it names a file as well"));

@@ -14,8 +14,6 @@ namespace {
 
 constexpr char kLedgerName[] = "ledger.json";
 
-std::string BaseName(const std::string& path) { return path.substr(path.rfind('/') + 1); }
-
 std::string LedgerBeside(const std::string& file) {
   const size_t slash = file.rfind('/');
   return absl::StrCat(slash == std::string::npos ? "" : file.substr(0, slash + 1), kLedgerName);

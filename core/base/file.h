@@ -30,6 +30,8 @@ bool IsDirectory(const std::string& path);
 // Names (not paths) in a folder, sorted.
 absl::StatusOr<std::vector<std::string>> ListDirectory(const std::string& path);
 std::string JoinPath(absl::string_view folder, absl::string_view name);
+// What stands behind the last slash.
+std::string BaseName(absl::string_view path);
 
 // Size and XXH3 checksum of a file's bytes.
 struct FileDigest {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/base/human_numbers.h"
 #include "core/base/philox.h"
@@ -32,8 +33,6 @@ void AppendList(absl::string_view name, const std::vector<Json>& items, bool las
   }
   absl::StrAppend(text, "\n]", last ? "\n" : ",\n");
 }
-
-std::string BaseName(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 // `pruned`: not an evaluation set.
 Json SourceJson(const SourceRecord& source, bool pruned) {

@@ -14,8 +14,6 @@
 namespace frond {
 namespace {
 
-std::string BaseName(const std::string& path) { return path.substr(path.rfind('/') + 1); }
-
 std::string OutputName(const PruneSource& source, bool zstd) {
   return absl::StrCat(source.name, zstd ? ".jsonl.zst" : ".jsonl");
 }

@@ -57,5 +57,12 @@ TEST_F(FileTest, ErrorsNameTheFile) {
   EXPECT_FALSE(MappedFile::Open(folder_).ok());
 }
 
+TEST(BaseNameTest, IsWhatStandsBehindTheLastSlash) {
+  EXPECT_EQ(BaseName("a/b.jsonl"), "b.jsonl");
+  EXPECT_EQ(BaseName("/b"), "b");
+  EXPECT_EQ(BaseName("b"), "b");
+  EXPECT_EQ(BaseName("a/"), "");
+}
+
 }  // namespace
 }  // namespace frond
