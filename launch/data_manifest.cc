@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
@@ -16,6 +15,7 @@
 #include "core/base/status_macros.h"
 #include "launch/run_checkpoint.h"
 #include "mixtures/apportionment.h"
+#include "mixtures/pruning/json_items.h"
 
 namespace frond {
 namespace {
@@ -26,19 +26,6 @@ constexpr char kFormat[] = "frond data manifest";
 // Of differences of one kind.
 constexpr size_t kShown = 4;
 constexpr double kShareTolerance = 1e-9;  // relative
-
-std::string Text(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-void AppendList(absl::string_view name, const std::vector<Json>& items, bool last,
-                std::string* text) {
-  absl::StrAppend(text, "\"", name, "\": [");
-  for (size_t i = 0; i < items.size(); ++i) {
-    absl::StrAppend(text, i > 0 ? ",\n  " : "\n  ", Text(items[i]));
-  }
-  absl::StrAppend(text, "\n]", last ? "\n" : ",\n");
-}
 
 Json SettingsOf(const config::TrainConfig& config) {
   const config::Data& data = config.data();
@@ -156,7 +143,7 @@ void CompareLists(absl::string_view what, const Items& saved, const Items& now,
 std::string Bare(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_array() && value.empty()) return "none";
-  if (!value.is_array()) return Text(value);
+  if (!value.is_array()) return JsonLine(value);
   std::vector<std::string> parts;
   for (const Json& part : value) parts.push_back(Bare(part));
   return absl::StrJoin(parts, " ");
@@ -184,8 +171,8 @@ Described CompareRules(const Json& saved, const Json& now) {
   CompareField("settings", saved, now, found);
   for (const auto& [source, dropped] : saved.at("dropped").items()) {
     if (!now.at("dropped").contains(source) || now.at("dropped").at(source) == dropped) continue;
-    found.push_back(absl::StrCat("dropped of ", source, " ", Text(dropped), " -> ",
-                                 Text(now.at("dropped").at(source))));
+    found.push_back(absl::StrCat("dropped of ", source, " ", JsonLine(dropped), " -> ",
+                                 JsonLine(now.at("dropped").at(source))));
   }
   return found;
 }
@@ -274,10 +261,10 @@ std::string MakeDataManifest(const config::TrainConfig& config, const Tokenizer&
   std::string text = absl::StrCat("{\n\"format\": \"", kFormat, "\",\n\"manifest_hash\": \"",
                                   HashToHex(data.mixture().manifest_hash()),
                                   "\",\n\"tokenizer\": \"", HashToHex(tokenizer.content_hash()),
-                                  "\",\n\"settings\": ", Text(SettingsOf(config)), ",\n");
-  AppendList("sources", SourcesJson(config, data.built()), false, &text);
-  AppendList("pruning", PruningJson(data.built().pruning), false, &text);
-  AppendList("leaves", LeavesJson(data.mixture()), true, &text);
+                                  "\",\n\"settings\": ", JsonLine(SettingsOf(config)), ",\n");
+  AppendJsonItems("sources", SourcesJson(config, data.built()), false, &text);
+  AppendJsonItems("pruning", PruningJson(data.built().pruning), false, &text);
+  AppendJsonItems("leaves", LeavesJson(data.mixture()), true, &text);
   return absl::StrCat(text, "}\n");
 }
 

@@ -16,8 +16,8 @@
 #include "core/base/log.h"
 #include "core/base/status_macros.h"
 #include "data/build_lock.h"
+#include "mixtures/pruning/json_items.h"
 #include "mixtures/pruning/prune_passes.h"
-#include "nlohmann/json.hpp"
 
 namespace frond {
 namespace {
@@ -179,13 +179,14 @@ class Build {
     RETURN_IF_ERROR(passes.Run());
     RETURN_IF_ERROR(CheckCounts(passes.facts()));
     RETURN_IF_ERROR(WriteFileAtomically(ledger_path, passes.ledger().ToJson(passes.facts())));
-    RETURN_IF_ERROR(Write(path, sink, passes));
+    const std::string ledger_hash = passes.ledger().HashOf(passes.facts());
+    RETURN_IF_ERROR(Write(path, sink, passes, ledger_hash));
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     int64_t kept = 0;
     for (const SourceRecord& source : passes.facts().sources) kept += source.kept;
     LOG(INFO) << absl::StrFormat("pruned '%s': %s of %s rows kept, ledger %s, in %.1f s",
                                  options_.name, WithThousands(kept), WithThousands(num_rows_),
-                                 passes.ledger().HashOf(passes.facts()), seconds.count());
+                                 ledger_hash, seconds.count());
     return absl::OkStatus();
   }
 
@@ -202,8 +203,9 @@ class Build {
     return absl::OkStatus();
   }
 
-  std::string Summary(const KeptSink& sink, PrunePasses& passes, uint64_t* num_kept) const {
-    Json json = {{"ledger", passes.ledger().HashOf(passes.facts())}};
+  std::string Summary(const KeptSink& sink, PrunePasses& passes, const std::string& ledger_hash,
+                      uint64_t* num_kept) const {
+    Json json = {{"ledger", ledger_hash}};
     for (const RuleOptions& rule : options_.rules) {
       json["rules"].push_back(
           {{"name", rule.name}, {"kind", rule.kind}, {"settings", rule.settings}});
@@ -237,13 +239,14 @@ class Build {
       begin += cache.num_examples();
       json["sources"].push_back(std::move(source));
     }
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return JsonLine(json);
   }
 
-  absl::Status Write(const std::string& path, const KeptSink& sink, PrunePasses& passes) const {
+  absl::Status Write(const std::string& path, const KeptSink& sink, PrunePasses& passes,
+                     const std::string& ledger_hash) const {
     Header header = {.magic = {}, .format = kFormat, .key = key_};
     std::memcpy(header.magic, kMagic, sizeof(kMagic));
-    const std::string summary = Summary(sink, passes, &header.num_kept);
+    const std::string summary = Summary(sink, passes, ledger_hash, &header.num_kept);
     header.summary_size = summary.size();
     header.checksum = ChecksumOf(header, summary);
     const std::string partial = path + ".tmp";

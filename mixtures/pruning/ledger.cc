@@ -12,27 +12,13 @@
 #include "core/base/human_numbers.h"
 #include "core/base/philox.h"
 #include "core/base/text_table.h"
-#include "nlohmann/json.hpp"
+#include "mixtures/pruning/json_items.h"
 
 namespace frond {
 namespace {
 
 using Json = nlohmann::ordered_json;
 constexpr size_t kLanguagesShown = 15;
-
-std::string Text(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-// One item a line, so that two ledgers can be compared by their lines.
-void AppendList(absl::string_view name, const std::vector<Json>& items, bool last,
-                std::string* text) {
-  absl::StrAppend(text, "\"", name, "\": [");
-  for (size_t i = 0; i < items.size(); ++i) {
-    absl::StrAppend(text, i > 0 ? ",\n  " : "\n  ", Text(items[i]));
-  }
-  absl::StrAppend(text, "\n]", last ? "\n" : ",\n");
-}
 
 // `pruned`: not an evaluation set.
 Json SourceJson(const SourceRecord& source, bool pruned) {
@@ -168,11 +154,11 @@ std::string Ledger::Body(const Facts& facts, bool list_hashes) const {
     }
   }
   std::string text = absl::StrCat("\"seed\": ", facts.seed, ",\n");
-  AppendList("rules", rules, false, &text);
-  AppendList("sources", sources, false, &text);
-  AppendList("evaluation", evaluation, false, &text);
-  AppendList("leaves", leaves, false, &text);
-  AppendList("entries", entries, true, &text);
+  AppendJsonItems("rules", rules, false, &text);
+  AppendJsonItems("sources", sources, false, &text);
+  AppendJsonItems("evaluation", evaluation, false, &text);
+  AppendJsonItems("leaves", leaves, false, &text);
+  AppendJsonItems("entries", entries, true, &text);
   return text;
 }
 

@@ -8,8 +8,8 @@
 #include "core/base/file.h"
 #include "core/base/status_macros.h"
 #include "data/line_writer.h"
+#include "mixtures/pruning/json_items.h"
 #include "mixtures/pruning/prune_passes.h"
-#include "nlohmann/json.hpp"
 
 namespace frond {
 namespace {
@@ -24,7 +24,7 @@ std::string DroppedLine(const LookedRow& row, absl::string_view source, const st
                                        {"source", source},
                                        {"file", BaseName(*row.path)},
                                        {"line", row.line_number}};
-  std::string text = head.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::string text = JsonLine(head);
   text.pop_back();
   return absl::StrCat(text, ",\"row\":", row.line, "}");
 }
