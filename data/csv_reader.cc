@@ -1,12 +1,12 @@
 #include "data/csv_reader.h"
 
 #include <algorithm>
-#include <array>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "data/csv_records.h"
+#include "data/jsonl_reader.h"
 #include "data/message_text.h"
 #include "nlohmann/json.hpp"
 
@@ -147,16 +147,7 @@ class CsvReader : public RowReader {
       return absl::InvalidArgumentError(
           absl::StrCat("two columns are called '", NamesShown({name, name + 1}), "'"));
     }
-    const FieldNames& fields = origin_->layout.fields;
-    const std::array<std::pair<const std::string*, std::string Example::*>, 7> wanted = {
-        {{&fields.inputs, &Example::inputs},
-         {&fields.targets, &Example::targets},
-         {&fields.language, &Example::language},
-         {&fields.script, &Example::script},
-         {&fields.dataset_name, &Example::dataset_name},
-         {&fields.template_id, &Example::template_id},
-         {&fields.task_type, &Example::task_type}}};
-    for (const auto& [name, text] : wanted) {
+    for (const auto& [name, text] : ExampleFields(origin_->layout.fields)) {
       const auto found = std::find(names.begin(), names.end(), *name);
       if (found != names.end()) {
         columns->slots.push_back({text, static_cast<size_t>(found - names.begin())});
@@ -170,9 +161,7 @@ class CsvReader : public RowReader {
   }
 
   absl::Status AtRecord(const absl::Status& status) const {
-    if (status.ok()) return status;
-    return absl::Status(status.code(), absl::StrCat(origin_->file.path, ":", record_.line_number,
-                                                    ": ", status.message()));
+    return AtLine(status, origin_->file.path, record_.line_number);
   }
 
   std::shared_ptr<const RowBlock::Origin> origin_;

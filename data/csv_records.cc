@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "data/jsonl_reader.h"
 
 namespace frond {
 namespace {
@@ -120,8 +121,7 @@ absl::Status CsvRecords::ReadMore() {
 
 absl::StatusOr<bool> CsvRecords::Next(Record* record) {
   const auto at_line = [this](const absl::Status& status) {
-    return absl::Status(status.code(),
-                        absl::StrCat(path_, ":", next_line_, ": ", status.message()));
+    return AtLine(status, path_, next_line_);
   };
   while (true) {
     const absl::string_view data = absl::string_view(buffer_).substr(begin_);

@@ -233,14 +233,11 @@ bool IsBlankLine(absl::string_view line) { return absl::StripAsciiWhitespace(lin
 absl::Status ParseExample(absl::string_view line, const RowLayout& layout, Example* example) {
   *example = Example();
   RETURN_IF_ERROR(CheckUtf8(line));
-  const FieldNames& fields = layout.fields;
-  Slots slots = {{{fields.inputs, &example->inputs},
-                  {fields.targets, &example->targets},
-                  {fields.language, &example->language},
-                  {fields.script, &example->script},
-                  {fields.dataset_name, &example->dataset_name},
-                  {fields.template_id, &example->template_id},
-                  {fields.task_type, &example->task_type}}};
+  const auto fields = ExampleFields(layout.fields);
+  Slots slots;
+  for (size_t i = 0; i < kNumFields; ++i) {
+    slots[i] = {.name = *fields[i].name, .text = &(example->*fields[i].text)};
+  }
   FieldCollector collector(slots);
   if (!nlohmann::json::sax_parse(line.begin(), line.end(), &collector)) {
     return absl::InvalidArgumentError(collector.error());
@@ -251,7 +248,7 @@ absl::Status ParseExample(absl::string_view line, const RowLayout& layout, Examp
     }
   }
   if (example->language.empty() && layout.default_language.empty()) {
-    return MissingField(fields.language, collector.names(), kNameTheLanguage);
+    return MissingField(layout.fields.language, collector.names(), kNameTheLanguage);
   }
   return CompleteExample(layout, example);
 }

@@ -6,7 +6,6 @@
 #include <parquet/metadata.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 #include <vector>
 
@@ -116,21 +115,12 @@ Result Guarded(const std::string& path, const Work& work) {
 
 // Where the fields of an Example stand in the file.
 Columns ColumnsOf(const RowBlock::Origin& origin, const arrow::Schema& schema) {
-  const FieldNames& fields = origin.layout.fields;
-  const std::array<std::pair<const std::string*, std::string Example::*>, 7> wanted = {
-      {{&fields.inputs, &Example::inputs},
-       {&fields.targets, &Example::targets},
-       {&fields.language, &Example::language},
-       {&fields.script, &Example::script},
-       {&fields.dataset_name, &Example::dataset_name},
-       {&fields.template_id, &Example::template_id},
-       {&fields.task_type, &Example::task_type}}};
   Columns columns;
   const auto at_file = [&origin](const absl::Status& status) {
     return absl::Status(status.code(), absl::StrCat(origin.file.path, ": ", status.message()));
   };
   const std::vector<std::string> names = schema.field_names();
-  for (const auto& [name, text] : wanted) {
+  for (const auto& [name, text] : ExampleFields(origin.layout.fields)) {
     const int column = schema.GetFieldIndex(*name);
     if (column >= 0) {
       columns.slots.push_back({text, column});

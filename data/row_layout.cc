@@ -16,16 +16,30 @@ RowFormat FormatOf(absl::string_view path, const RowLayout& layout) {
   return RowFormat::kJsonl;
 }
 
-absl::Status CompleteExample(const RowLayout& layout, Example* example) {
-  if (!layout.allow_empty_targets && absl::StripAsciiWhitespace(example->targets).empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("field '", layout.fields.targets, "' is empty; expected the text to learn"));
-  }
+std::array<ExampleField, 7> ExampleFields(const FieldNames& names) {
+  return {{{&names.inputs, &Example::inputs},
+           {&names.targets, &Example::targets},
+           {&names.language, &Example::language},
+           {&names.script, &Example::script},
+           {&names.dataset_name, &Example::dataset_name},
+           {&names.template_id, &Example::template_id},
+           {&names.task_type, &Example::task_type}}};
+}
+
+absl::Status CompleteLanguage(const RowLayout& layout, Example* example) {
   if (example->language.empty()) example->language = layout.default_language;
   if (!example->language.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("field '", layout.fields.language,
                    "' is missing; name it under 'fields' or set the source's 'language'"));
+}
+
+absl::Status CompleteExample(const RowLayout& layout, Example* example) {
+  if (!layout.allow_empty_targets && absl::StripAsciiWhitespace(example->targets).empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("field '", layout.fields.targets, "' is empty; expected the text to learn"));
+  }
+  return CompleteLanguage(layout, example);
 }
 
 }  // namespace frond

@@ -1,6 +1,7 @@
 // How the rows of a data set lie in its files.
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,15 @@ struct FieldNames {
   bool operator==(const FieldNames&) const = default;
 };
 
+// What a field of an Example is called in a file.
+struct ExampleField {
+  const std::string* name;
+  std::string Example::*text;
+};
+
+// Of all fields, in the Example's order; the names are those in `names`.
+std::array<ExampleField, 7> ExampleFields(const FieldNames& names);
+
 // kByEnding: .csv, .tsv and .parquet are what they say, the first two also with .gz or .zst behind;
 // others are JSONL.
 enum class RowFormat { kByEnding, kJsonl, kCsv, kTsv, kParquet };
@@ -44,8 +54,10 @@ struct RowLayout {
 // The format of a file: never kByEnding.
 RowFormat FormatOf(absl::string_view path, const RowLayout& layout);
 
-// Gives an example, whose fields are read, its language. An empty target and a language that
-// nobody gives are errors.
+// Gives an example, whose fields are read, its language; one that nobody gives is an error.
+absl::Status CompleteLanguage(const RowLayout& layout, Example* example);
+
+// That, and an empty target is an error too.
 absl::Status CompleteExample(const RowLayout& layout, Example* example);
 
 }  // namespace frond

@@ -28,11 +28,7 @@ absl::Status FillNames(const nlohmann::json& raw, const RowLayout& layout, Examp
   ASSIGN_OR_RETURN(example->dataset_name, TextOf(raw, fields.dataset_name));
   ASSIGN_OR_RETURN(example->template_id, TextOf(raw, fields.template_id));
   ASSIGN_OR_RETURN(example->task_type, TextOf(raw, fields.task_type));
-  if (example->language.empty()) example->language = layout.default_language;
-  if (!example->language.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("field '", fields.language,
-                   "' is missing; name it under 'fields' or set the source's 'language'"));
+  return CompleteLanguage(layout, example);
 }
 
 }  // namespace
@@ -53,9 +49,7 @@ absl::StatusOr<absl::string_view> RowBlock::ReadLine(size_t row, std::string* st
 }
 
 absl::Status RowBlock::AtRow(size_t row, const absl::Status& status) const {
-  if (status.ok()) return status;
-  return absl::Status(status.code(),
-                      absl::StrCat(path(), ":", number(row), ": ", status.message()));
+  return AtLine(status, path(), number(row));
 }
 
 absl::StatusOr<std::unique_ptr<RowReader>> RowReader::Open(const RowFile& file,

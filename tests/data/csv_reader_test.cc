@@ -23,21 +23,8 @@ using Rows = std::vector<std::vector<std::string>>;
 
 class CsvReaderTest : public DataTest {
  protected:
-  static absl::StatusOr<std::vector<Example>> ReadAll(const std::string& path,
-                                                      const RowLayout& layout = {}) {
-    ExampleReader reader({{.path = path}}, layout);
-    std::vector<Example> examples;
-    while (true) {
-      Example example;
-      const auto more = reader.Next(&example);
-      if (!more.ok()) return more.status();
-      if (!*more) return examples;
-      examples.push_back(example);
-    }
-  }
-
   std::string Error(const std::string& name, absl::string_view text, const RowLayout& layout = {}) {
-    const auto examples = ReadAll(Write(name, text), layout);
+    const auto examples = ReadAll({{.path = Write(name, text)}}, layout);
     EXPECT_FALSE(examples.ok()) << text;
     EXPECT_EQ(examples.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(examples.status().message().find('\n'), absl::string_view::npos);
@@ -69,7 +56,7 @@ TEST_F(CsvReaderTest, QuotesSeparatorsAndLineEnds) {
                                  "\n  \r\n"
                                  "5\" wide,2, spaced ,fr,\"\"\n"
                                  "\"\",3,\"\"\"\",de,");
-  const auto examples = ReadAll(path);
+  const auto examples = ReadAll({{.path = path}});
   ASSERT_TRUE(examples.ok()) << examples.status();
   ASSERT_EQ(examples->size(), 3u);
   EXPECT_EQ((*examples)[0].inputs, "a, \"b\"");
@@ -88,14 +75,16 @@ TEST_F(CsvReaderTest, ColumnsOfFilesWithoutNames) {
   RowLayout layout{.fields = {.inputs = "en", .targets = "sw"},
                    .default_language = "sw",
                    .columns = {"en", "sw"}};
-  const auto examples = ReadAll(Write("a.tsv", "a, \"b\"\tc\n\"quoted\ttab\"\td\n"), layout);
+  const auto examples =
+      ReadAll({{.path = Write("a.tsv", "a, \"b\"\tc\n\"quoted\ttab\"\td\n")}}, layout);
   ASSERT_TRUE(examples.ok()) << examples.status();
   ASSERT_EQ(examples->size(), 2u);
   EXPECT_EQ((*examples)[0].inputs, "a, \"b\"");
   EXPECT_EQ((*examples)[1].inputs, "quoted\ttab");
 
   layout.quoting = false;
-  const auto plain = ReadAll(Write("b.tsv.gz", Gzip("\"Hello,\" he said\t\"x\"\n")), layout);
+  const auto plain =
+      ReadAll({{.path = Write("b.tsv.gz", Gzip("\"Hello,\" he said\t\"x\"\n"))}}, layout);
   ASSERT_TRUE(plain.ok()) << plain.status();
   EXPECT_EQ((*plain)[0].inputs, "\"Hello,\" he said");
   EXPECT_EQ((*plain)[0].targets, "\"x\"");
@@ -159,7 +148,7 @@ TEST_F(CsvReaderTest, LinesOfJsonKeepColumnsAndGainTheLanguage) {
 
 TEST_F(CsvReaderTest, EmptyFilesHoldNoRows) {
   for (const absl::string_view text : {"", "\n\n", "\xEF\xBB\xBF", "inputs,targets\n"}) {
-    const auto examples = ReadAll(Write("a.csv", text));
+    const auto examples = ReadAll({{.path = Write("a.csv", text)}});
     ASSERT_TRUE(examples.ok()) << examples.status();
     EXPECT_TRUE(examples->empty());
   }

@@ -21,20 +21,6 @@ using testing::HasSubstr;
 
 class JsonlReaderTest : public DataTest {
  protected:
-  // All examples of a file, or the first error.
-  static absl::StatusOr<std::vector<Example>> ReadAll(const std::string& path,
-                                                      const RowLayout& layout = {}) {
-    ExampleReader reader({{.path = path}}, layout);
-    std::vector<Example> examples;
-    while (true) {
-      Example example;
-      const auto more = reader.Next(&example);
-      if (!more.ok()) return more.status();
-      if (!*more) return examples;
-      examples.push_back(example);
-    }
-  }
-
   static std::string Error(absl::string_view line, const RowLayout& layout = {}) {
     Example example;
     const absl::Status status = ParseExample(line, layout, &example);
@@ -168,7 +154,7 @@ TEST_F(JsonlReaderTest, PlainAndPackedGiveTheSame) {
        {Write("a.jsonl", text), Write("a.jsonl.gz", Gzip(text)), Write("a.jsonl.zst", Zstd(text)),
         Write("members.gz", Gzip(half) + Gzip(rest)), Write("frames.zst", Zstd(half) + Zstd(rest)),
         Write("gzip without its ending", Gzip(text))}) {
-    const auto examples = ReadAll(path);
+    const auto examples = ReadAll({{.path = path}});
     ASSERT_TRUE(examples.ok()) << examples.status();
     ASSERT_EQ(examples->size(), static_cast<size_t>(count)) << path;
     for (int i = 0; i < count; i += 77) {
@@ -181,24 +167,27 @@ TEST_F(JsonlReaderTest, PlainAndPackedGiveTheSame) {
 TEST_F(JsonlReaderTest, DamagedPackedFiles) {
   const std::string text = Rows(5000);
   const std::string gz = Gzip(text), zst = Zstd(text);
-  EXPECT_THAT(std::string(ReadAll(Write("cut.gz", gz.substr(0, gz.size() - 9))).status().message()),
-              HasSubstr("cut.gz' ends in the middle of its gzip stream"));
   EXPECT_THAT(
-      std::string(ReadAll(Write("cut.zst", zst.substr(0, zst.size() / 2))).status().message()),
+      std::string(
+          ReadAll({{.path = Write("cut.gz", gz.substr(0, gz.size() - 9))}}).status().message()),
+      HasSubstr("cut.gz' ends in the middle of its gzip stream"));
+  EXPECT_THAT(
+      std::string(
+          ReadAll({{.path = Write("cut.zst", zst.substr(0, zst.size() / 2))}}).status().message()),
       HasSubstr("cut.zst' ends in the middle of its Zstandard stream"));
   std::string flipped = gz;
   flipped[flipped.size() / 2] ^= 1;
-  EXPECT_FALSE(ReadAll(Write("flipped.gz", flipped)).ok());
-  EXPECT_THAT(std::string(ReadAll(Write("text.gz", text)).status().message()),
+  EXPECT_FALSE(ReadAll({{.path = Write("flipped.gz", flipped)}}).ok());
+  EXPECT_THAT(std::string(ReadAll({{.path = Write("text.gz", text)}}).status().message()),
               HasSubstr("text.gz' ends in .gz but is neither"));
-  EXPECT_FALSE(ReadAll(Write("empty.zst", "")).ok());
+  EXPECT_FALSE(ReadAll({{.path = Write("empty.zst", "")}}).ok());
 }
 
 TEST_F(JsonlReaderTest, LinesAreCountedAndBlankOnesSkipped) {
   const std::string path = Write(
       "a.jsonl", absl::StrCat("\xEF\xBB\xBF", R"({"inputs":"1","targets":"x","language":"a"})",
                               "\r\n\n  \n", R"({"inputs":"2","targets":"","language":"a"})"));
-  EXPECT_THAT(std::string(ReadAll(path).status().message()),
+  EXPECT_THAT(std::string(ReadAll({{.path = path}}).status().message()),
               EndsWith("a.jsonl:4: field 'targets' is empty; expected the text to learn"));
 }
 

@@ -44,15 +44,7 @@ class RowFilesTest : public DataTest {
   static absl::StatusOr<std::vector<Example>> ReadPair(const std::string& inputs,
                                                        const std::string& targets,
                                                        const RowLayout& layout) {
-    ExampleReader reader({{.path = inputs, .target_path = targets}}, layout);
-    std::vector<Example> examples;
-    while (true) {
-      Example example;
-      const auto more = reader.Next(&example);
-      if (!more.ok()) return more.status();
-      if (!*more) return examples;
-      examples.push_back(example);
-    }
+    return ReadAll({{.path = inputs, .target_path = targets}}, layout);
   }
 };
 

@@ -7,9 +7,12 @@
 
 #include <cstdlib>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/base/file.h"
 #include "data/byte_source.h"
+#include "data/example_reader.h"
 #include "data/tokenizer_trainer.h"
 
 namespace frond {
@@ -34,6 +37,20 @@ class DataTest : public testing::Test {
 
   std::string folder_;
 };
+
+// All examples of the files, or the first error.
+inline absl::StatusOr<std::vector<Example>> ReadAll(std::vector<RowFile> files,
+                                                    const RowLayout& layout = {}) {
+  ExampleReader reader(std::move(files), layout);
+  std::vector<Example> examples;
+  while (true) {
+    Example example;
+    const auto more = reader.Next(&example);
+    if (!more.ok()) return more.status();
+    if (!*more) return examples;
+    examples.push_back(example);
+  }
+}
 
 inline std::string Gzip(const std::string& text) {
   std::string packed(compressBound(text.size()) + 64, '\0');
