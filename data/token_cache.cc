@@ -1,14 +1,10 @@
 #include "data/token_cache.h"
 
-#include <sys/stat.h>
-
-#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
 #include "core/base/hash.h"
@@ -16,6 +12,7 @@
 #include "core/base/philox.h"
 #include "core/base/status_macros.h"
 #include "data/build_lock.h"
+#include "data/cache_key.h"
 #include "data/row_files.h"
 #include "data/token_cache_builder.h"
 #include "data/token_cache_format.h"
@@ -26,11 +23,6 @@ namespace {
 using token_cache_internal::Record;
 using token_cache_internal::Section;
 using token_cache_internal::Trailer;
-
-// Fields of a description that no text can run together.
-void Describe(absl::string_view value, std::string* description) {
-  absl::StrAppend(description, value.size(), ":", value, ";");
-}
 
 std::string CanonicalPath(const std::string& path) {
   std::error_code code;
@@ -44,25 +36,22 @@ std::string DescribeSource(const std::vector<RowFile>& files, const TokenCacheOp
   const RowLayout& layout = options.layout;
   std::string text;
   for (const RowFile& file : files) {
-    Describe(CanonicalPath(file.path), &text);
+    DescribeValue(CanonicalPath(file.path), &text);
     // Where a path could stand, it begins with a slash.
-    if (!file.target_path.empty()) Describe("targets=" + CanonicalPath(file.target_path), &text);
-    if (!file.language.empty()) Describe("language=" + file.language, &text);
+    if (!file.target_path.empty())
+      DescribeValue("targets=" + CanonicalPath(file.target_path), &text);
+    if (!file.language.empty()) DescribeValue("language=" + file.language, &text);
   }
-  const FieldNames& fields = layout.fields;
-  for (const std::string* value :
-       {&fields.inputs, &fields.targets, &fields.language, &fields.script, &fields.dataset_name,
-        &fields.template_id, &fields.task_type, &layout.default_language}) {
-    Describe(*value, &text);
-  }
+  for (const ExampleField& field : ExampleFields(layout.fields)) DescribeValue(*field.name, &text);
+  DescribeValue(layout.default_language, &text);
   // What has its default is left out: caches of before there was a choice stay good.
   if (layout.format != RowFormat::kByEnding || !layout.quoting) {
-    Describe(absl::StrCat("format=", static_cast<int>(layout.format), layout.quoting), &text);
+    DescribeValue(absl::StrCat("format=", static_cast<int>(layout.format), layout.quoting), &text);
   }
-  for (const std::string& column : layout.columns) Describe("column=" + column, &text);
-  if (options.templates != nullptr) Describe(HashToHex(options.templates->hash()), &text);
-  Describe(HashToHex(tokenizer.content_hash()), &text);
-  Describe(absl::StrCat(tokenizer.eos_id(), " ", token_cache_internal::kFormat), &text);
+  for (const std::string& column : layout.columns) DescribeValue("column=" + column, &text);
+  if (options.templates != nullptr) DescribeValue(HashToHex(options.templates->hash()), &text);
+  DescribeValue(HashToHex(tokenizer.content_hash()), &text);
+  DescribeValue(absl::StrCat(tokenizer.eos_id(), " ", token_cache_internal::kFormat), &text);
   return text;
 }
 
@@ -72,24 +61,10 @@ absl::StatusOr<std::string> DescribeState(const std::vector<RowFile>& files) {
   for (const RowFile& file : files) {
     for (const std::string& path : {file.path, file.target_path}) {
       if (path.empty()) continue;
-      struct stat info;
-      if (::stat(path.c_str(), &info) != 0) {
-        return absl::NotFoundError(
-            absl::StrCat("cannot stat '", path, "': ", std::strerror(errno)));
-      }
-      absl::StrAppend(&text, info.st_size, " ", info.st_mtim.tv_sec, " ", info.st_mtim.tv_nsec,
-                      ";");
+      RETURN_IF_ERROR(DescribeFileState(path, &text));
     }
   }
   return text;
-}
-
-std::string CacheFileName(absl::string_view source_name, uint64_t identity) {
-  std::string safe(source_name.substr(0, 100));
-  for (char& c : safe) {
-    if (!absl::ascii_isalnum(c) && c != '.' && c != '_' && c != '-') c = '_';
-  }
-  return absl::StrCat(safe, "-", HashToHex(identity), ".tokens");
 }
 
 absl::Status Damaged(absl::string_view path, absl::string_view what) {
@@ -247,7 +222,8 @@ absl::StatusOr<std::shared_ptr<const TokenCache>> TokenCache::OpenOrBuild(
   const std::string source = DescribeSource(files, options, tokenizer);
   ASSIGN_OR_RETURN(const std::string state, DescribeState(files));
   const uint64_t key = Hash64(source + state);
-  const std::string path = JoinPath(options.cache_dir, CacheFileName(options.name, Hash64(source)));
+  const std::string path =
+      JoinPath(options.cache_dir, CacheFileStem(options.name, Hash64(source)) + ".tokens");
   RETURN_IF_ERROR(CreateDirectories(options.cache_dir));
 
   // A file that has empty targets is none for those who do not allow them.

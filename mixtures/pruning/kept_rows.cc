@@ -1,8 +1,5 @@
 #include "mixtures/pruning/kept_rows.h"
 
-#include <sys/stat.h>
-
-#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <utility>
@@ -16,6 +13,7 @@
 #include "core/base/log.h"
 #include "core/base/status_macros.h"
 #include "data/build_lock.h"
+#include "data/cache_key.h"
 #include "mixtures/pruning/json_items.h"
 #include "mixtures/pruning/prune_passes.h"
 
@@ -49,34 +47,21 @@ uint64_t ChecksumOf(const Header& header, absl::string_view summary) {
   return hash.Digest();
 }
 
-// Fields of a description that no text can run together.
-void Describe(absl::string_view value, std::string* text) {
-  absl::StrAppend(text, value.size(), ":", value, ";");
-}
-
 // Names, files as they are now, and how they are read.
 absl::Status DescribeSet(const PruneSource& set, std::string* text) {
-  Describe(set.name, text);
-  const FieldNames& fields = set.layout.fields;
-  for (const std::string* value :
-       {&fields.inputs, &fields.targets, &fields.language, &fields.script, &fields.dataset_name,
-        &fields.template_id, &fields.task_type, &set.layout.default_language}) {
-    Describe(*value, text);
+  DescribeValue(set.name, text);
+  for (const ExampleField& field : ExampleFields(set.layout.fields)) {
+    DescribeValue(*field.name, text);
   }
+  DescribeValue(set.layout.default_language, text);
   absl::StrAppend(text, static_cast<int>(set.layout.format), " ", set.layout.quoting, " ",
                   set.layout.columns.size(), ";");
-  for (const std::string& column : set.layout.columns) Describe(column, text);
+  for (const std::string& column : set.layout.columns) DescribeValue(column, text);
   for (const RowFile& file : set.files) {
-    Describe(file.language, text);
+    DescribeValue(file.language, text);
     for (const std::string* path : {&file.path, &file.target_path}) {
-      Describe(*path, text);
-      if (path->empty()) continue;
-      struct stat info;
-      if (::stat(path->c_str(), &info) != 0) {
-        return absl::NotFoundError(
-            absl::StrCat("cannot stat '", *path, "': ", std::strerror(errno)));
-      }
-      absl::StrAppend(text, info.st_size, " ", info.st_mtim.tv_sec, " ", info.st_mtim.tv_nsec, ";");
+      DescribeValue(*path, text);
+      if (!path->empty()) RETURN_IF_ERROR(DescribeFileState(*path, text));
     }
   }
   return absl::OkStatus();
@@ -85,29 +70,21 @@ absl::Status DescribeSet(const PruneSource& set, std::string* text) {
 absl::StatusOr<uint64_t> KeyOf(const KeptRowsOptions& options) {
   std::string text = absl::StrCat(kFormat, " ", options.seed, ";");
   for (const RuleOptions& rule : options.rules) {
-    Describe(rule.name, &text);
-    Describe(rule.kind, &text);
-    Describe(rule.settings, &text);
+    DescribeValue(rule.name, &text);
+    DescribeValue(rule.kind, &text);
+    DescribeValue(rule.settings, &text);
     for (const auto* names : {&rule.languages, &rule.datasets}) {
       absl::StrAppend(&text, names->size(), ";");
-      for (const std::string& name : *names) Describe(name, &text);
+      for (const std::string& name : *names) DescribeValue(name, &text);
     }
   }
   for (const KeptSource& source : options.sources) {
-    Describe(source.rows.name, &text);
+    DescribeValue(source.rows.name, &text);
     absl::StrAppend(&text, source.cache->key(), " ",
                     source.before == nullptr ? 0 : source.before->key(), ";");
   }
   for (const PruneSource& set : options.evaluation) RETURN_IF_ERROR(DescribeSet(set, &text));
   return Hash64(text);
-}
-
-std::string FileStem(absl::string_view name, uint64_t key) {
-  std::string safe(name.substr(0, 100));
-  for (char& c : safe) {
-    if (!absl::ascii_isalnum(c) && c != '.' && c != '_' && c != '-') c = '_';
-  }
-  return absl::StrCat(safe, "-", HashToHex(key));
 }
 
 // By ordinal over all sources: what earlier rules dropped. Empty where nothing was pruned before.
@@ -335,7 +312,7 @@ absl::StatusOr<std::shared_ptr<KeptRows>> KeptRows::Open(const std::string& path
 absl::StatusOr<std::shared_ptr<const KeptRows>> KeptRows::OpenOrBuild(
     const KeptRowsOptions& options) {
   ASSIGN_OR_RETURN(const uint64_t key, KeyOf(options));
-  const std::string stem = JoinPath(options.cache_dir, FileStem(options.name, key));
+  const std::string stem = JoinPath(options.cache_dir, CacheFileStem(options.name, key));
   const std::string path = stem + ".kept", ledger_path = stem + ".ledger.json";
   const auto open = [&]() -> absl::StatusOr<std::shared_ptr<KeptRows>> {
     if (!PathExists(ledger_path)) return absl::NotFoundError(ledger_path);
