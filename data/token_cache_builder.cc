@@ -1,15 +1,14 @@
 #include "data/token_cache_builder.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <memory>
 #include <span>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/base/item_threads.h"
 #include "core/base/log.h"
 #include "core/base/status_macros.h"
 #include "data/row_examples.h"
@@ -107,32 +106,6 @@ class RoundReader {
   std::unique_ptr<RowReader> reader_;
 };
 
-// Threads that tokenise one round; Join() ends them.
-class Workers {
- public:
-  Workers(const TokenCacheBuild& build, const Tokenizer& tokenizer, std::vector<Chunk>* round) {
-    const auto work = [&build, &tokenizer, round, this] {
-      for (size_t i = next_++; i < round->size(); i = next_++) {
-        Tokenise(build.templates.get(), tokenizer, &(*round)[i]);
-      }
-    };
-    const size_t threads = std::min<size_t>(std::max(build.threads, 1), round->size());
-    for (size_t i = 0; i < threads; ++i) threads_.emplace_back(work);
-  }
-  ~Workers() { Join(); }
-  Workers(const Workers&) = delete;
-  Workers& operator=(const Workers&) = delete;
-
-  void Join() {
-    for (std::thread& thread : threads_) thread.join();
-    threads_.clear();
-  }
-
- private:
-  std::atomic<size_t> next_ = 0;
-  std::vector<std::thread> threads_;
-};
-
 absl::Status WriteRound(const std::vector<Chunk>& round, TokenCacheWriter* writer) {
   for (const Chunk& chunk : round) {
     std::span<const int32_t> ids = chunk.ids;
@@ -184,7 +157,10 @@ absl::Status BuildTokenCache(const TokenCacheBuild& build, const Tokenizer& toke
   ASSIGN_OR_RETURN(std::vector<Chunk> round, reader.Next());
   bool has_empty_targets = false;
   while (!round.empty()) {
-    Workers workers(build, tokenizer, &round);
+    const size_t threads = std::min<size_t>(std::max(build.threads, 1), round.size());
+    ItemThreads workers(threads, round.size(), [&](size_t, size_t chunk) {
+      Tokenise(build.templates.get(), tokenizer, &round[chunk]);
+    });
     absl::StatusOr<std::vector<Chunk>> ahead = reader.Next();
     workers.Join();
     // A bad row of this round comes before what the next one may complain about.

@@ -1,9 +1,8 @@
 #include "mixtures/pruning/row_rounds.h"
 
 #include <algorithm>
-#include <atomic>
-#include <thread>
 
+#include "core/base/item_threads.h"
 #include "core/base/status_macros.h"
 #include "data/row_reader.h"
 
@@ -137,30 +136,6 @@ class Looker {
   std::vector<std::unique_ptr<RuleWorker>> workers_;
 };
 
-// Threads that look at one round; Join() ends them.
-class Looking {
- public:
-  Looking(std::span<const std::unique_ptr<Looker>> lookers, Round* round) {
-    for (const auto& looker : lookers) {
-      threads_.emplace_back([this, round, looker = looker.get()] {
-        for (size_t i = next_++; i < round->size(); i = next_++) looker->LookAt(&(*round)[i]);
-      });
-    }
-  }
-  ~Looking() { Join(); }
-  Looking(const Looking&) = delete;
-  Looking& operator=(const Looking&) = delete;
-
-  void Join() {
-    for (std::thread& thread : threads_) thread.join();
-    threads_.clear();
-  }
-
- private:
-  std::atomic<size_t> next_ = 0;
-  std::vector<std::thread> threads_;
-};
-
 absl::Status TakeRound(Round& round, const std::function<absl::Status(LookedRow& row)>& take) {
   for (Chunk& chunk : round) {
     for (LookedRow& row : chunk.rows) RETURN_IF_ERROR(take(row));
@@ -186,7 +161,9 @@ absl::Status ForEachRow(const RoundsOptions& options,
   ASSIGN_OR_RETURN(Round fresh, reader.Next());
   // While threads look at one round, this one takes the round before and reads the next.
   while (!fresh.empty() || !looked.empty()) {
-    Looking looking(lookers, &fresh);
+    ItemThreads looking(lookers.size(), fresh.size(), [&](size_t thread, size_t chunk) {
+      lookers[thread]->LookAt(&fresh[chunk]);
+    });
     RETURN_IF_ERROR(TakeRound(looked, take));
     looked.clear();
     absl::StatusOr<Round> ahead = Round();
