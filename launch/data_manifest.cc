@@ -195,8 +195,7 @@ std::string NameOf(const Json& item) { return item.at("name").get<std::string>()
 
 std::string LeafNameOf(const Json& leaf) {
   const auto text = [&leaf](const char* field) { return leaf.at(field).get<std::string>(); };
-  return absl::StrCat(text("source"), "/", text("language"), leaf.at("template") == "" ? "" : "/",
-                      text("template"));
+  return LeafName(text("source"), text("language"), text("template"));
 }
 
 void ComparePruning(const Json& saved, const Json& now, std::vector<std::string>& lines) {

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/base/human_numbers.h"
+#include "core/base/name_list.h"
 #include "core/base/text_table.h"
 #include "data/batch_builder.h"
 
@@ -117,24 +118,16 @@ std::vector<MixLine> SumBy(const std::vector<MixLine>& leaves,
   return sorted;
 }
 
-std::string LeafName(const MixLine& leaf) {
-  return absl::StrCat(leaf.source, "/", leaf.language, leaf.template_id.empty() ? "" : "/",
-                      leaf.template_id);
+std::string NameOf(const MixLine& leaf) {
+  return LeafName(leaf.source, leaf.language, leaf.template_id);
 }
 
 // "3 leaves <what>: a, b, c".
 void Warn(absl::string_view one, absl::string_view many, absl::string_view what,
           const std::vector<std::string>& names, std::vector<std::string>& warnings) {
   if (names.empty()) return;
-  std::string text =
-      absl::StrCat(names.size(), " ", names.size() == 1 ? one : many, " ", what, ": ");
-  for (size_t i = 0; i < std::min(names.size(), kWarnedNames); ++i) {
-    absl::StrAppend(&text, i == 0 ? "" : ", ", names[i]);
-  }
-  if (names.size() > kWarnedNames) {
-    absl::StrAppend(&text, " and ", names.size() - kWarnedNames, " more");
-  }
-  warnings.push_back(std::move(text));
+  warnings.push_back(absl::StrCat(names.size(), " ", names.size() == 1 ? one : many, " ", what,
+                                  ": ", NameList(names, kWarnedNames)));
 }
 
 std::vector<std::string> Warnings(const MixReport& report, const MixOptions& options,
@@ -143,15 +136,15 @@ std::vector<std::string> Warnings(const MixReport& report, const MixOptions& opt
   for (size_t i = 0; i < report.leaves.size(); ++i) {
     const MixLine& leaf = report.leaves[i];
     if (leaf.epochs() > options.most_epochs) {
-      often.push_back(absl::StrFormat("%s (%.1f)", LeafName(leaf), leaf.epochs()));
+      often.push_back(absl::StrFormat("%s (%.1f)", NameOf(leaf), leaf.epochs()));
     }
     if (leaf.cut_share() > options.most_cut && leaf.share > 0) {
-      cut.push_back(absl::StrCat(LeafName(leaf), " (", Percent(leaf.cut_share()), ")"));
+      cut.push_back(absl::StrCat(NameOf(leaf), " (", Percent(leaf.cut_share()), ")"));
     }
     if (leaf.examples == 0 && leaf.dropped > 0) {
-      emptied.push_back(LeafName(leaf));
+      emptied.push_back(NameOf(leaf));
     } else if (counts[i] == 0) {
-      never.push_back(LeafName(leaf));
+      never.push_back(NameOf(leaf));
     }
   }
   for (const MixLine& language : report.languages) {

@@ -7,12 +7,16 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "configs/mixture_sources.h"
+#include "core/base/name_list.h"
 #include "core/base/status_macros.h"
 #include "launch/source_rows.h"
 #include "launch/source_templates.h"
 
 namespace frond {
 namespace {
+
+// Of those that a message is about.
+constexpr size_t kNamedLeaves = 5;
 
 using Kind = WeightRule::Kind;
 using Unit = config::Weighting::Unit;
@@ -132,24 +136,12 @@ std::vector<int32_t> CharactersOfTokens(const Tokenizer& tokenizer) {
   return characters;
 }
 
-// "a, b, c and 2 more".
-std::string ShortList(const std::vector<std::string>& names) {
-  constexpr size_t kShown = 5;
-  std::string text;
-  for (size_t i = 0; i < std::min(names.size(), kShown); ++i) {
-    absl::StrAppend(&text, i == 0 ? "" : ", ", names[i]);
-  }
-  if (names.size() > kShown) absl::StrAppend(&text, " and ", names.size() - kShown, " more");
-  return text;
-}
-
 std::vector<std::string> EmptiedLeaves(const BuiltMixture& built,
                                        const std::vector<LeafInfo>& leaves) {
   std::vector<std::string> names;
   for (size_t i = 0; i < leaves.size(); ++i) {
     if (leaves[i].num_examples > 0 || built.leaves[i].dropped == 0) continue;
-    names.push_back(absl::StrCat(leaves[i].source, "/", leaves[i].language,
-                                 leaves[i].template_id.empty() ? "" : "/", leaves[i].template_id));
+    names.push_back(LeafName(leaves[i].source, leaves[i].language, leaves[i].template_id));
   }
   return names;
 }
@@ -221,9 +213,10 @@ class Builder {
     absl::StatusOr<ResolvedTree> resolved = ResolveTree(tree_);
     const std::vector<std::string> emptied = EmptiedLeaves(built_, leaves_);
     if (resolved.ok() || emptied.empty()) return resolved;
-    return absl::Status(resolved.status().code(),
-                        absl::StrCat(std::string(resolved.status().message()),
-                                     " (pruning dropped all rows of ", ShortList(emptied), ")"));
+    return absl::Status(
+        resolved.status().code(),
+        absl::StrCat(std::string(resolved.status().message()), " (pruning dropped all rows of ",
+                     NameList(emptied, kNamedLeaves), ")"));
   }
 
   absl::StatusOr<MixtureNode> Group(const config::Mixture& group, bool is_root) {

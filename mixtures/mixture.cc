@@ -62,6 +62,11 @@ absl::StatusOr<double> SumWeights(const std::vector<SourceInfo>& sources) {
 
 }  // namespace
 
+std::string LeafName(absl::string_view source, absl::string_view language,
+                     absl::string_view template_id) {
+  return absl::StrCat(source, "/", language, template_id.empty() ? "" : "/", template_id);
+}
+
 void Mixture::SettleShares() {
   // What rounding left over (about 2^-50 of the whole) goes to the largest leaf.
   const uint64_t sum = std::accumulate(shares_.begin(), shares_.end(), uint64_t{0});

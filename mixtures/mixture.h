@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 namespace frond {
 
@@ -32,6 +33,10 @@ struct LeafInfo {
   double probability = 0;        // share of the stream
   std::string template_id = {};  // where a tree splits languages by template
 };
+
+// "source/language", or "source/language/template".
+std::string LeafName(absl::string_view source, absl::string_view language,
+                     absl::string_view template_id);
 
 class Mixture {
  public:

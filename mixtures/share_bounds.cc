@@ -5,8 +5,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "core/base/check.h"
+#include "core/base/name_list.h"
 #include "core/base/status_macros.h"
 #include "mixtures/weighting.h"
 
@@ -104,12 +104,8 @@ class Solver {
   std::string Names(const Family& family) const {
     constexpr size_t kNamed = 3;
     std::vector<std::string> names;
-    for (size_t k = 0; k < std::min(family.size(), kNamed); ++k) {
-      names.push_back(bounds_[family[k]].what);
-    }
-    const std::string more =
-        family.size() > kNamed ? absl::StrCat(" and ", family.size() - kNamed, " more") : "";
-    return absl::StrCat(absl::StrJoin(names, ", "), more);
+    for (const int b : family) names.push_back(bounds_[b].what);
+    return NameList(names, kNamed);
   }
 
   // What a family's bounds hold apart from its own factors, and what none of them holds.

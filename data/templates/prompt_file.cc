@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/file.h"
+#include "core/base/name_list.h"
 #include "core/base/status_macros.h"
 #include "data/templates/python_text.h"
 
@@ -74,15 +75,11 @@ std::vector<std::string> NamesOf(const std::vector<Entry>& entries) {
   return names;
 }
 
-// The names that a message lists, of possibly very many.
-std::string SomeOf(const std::vector<std::string>& names) {
+// The names that a message lists.
+std::string SomeOf(std::vector<std::string> names) {
   constexpr size_t kShown = 10;
-  std::string text;
-  for (size_t i = 0; i < std::min(names.size(), kShown); ++i) {
-    absl::StrAppend(&text, i > 0 ? ", '" : "'", names[i], "'");
-  }
-  if (names.size() > kShown) absl::StrAppend(&text, " and ", names.size() - kShown, " more");
-  return text;
+  for (std::string& name : names) name = absl::StrCat("'", name, "'");
+  return NameList(names, kShown);
 }
 
 absl::StatusOr<std::vector<Entry>> ReadEntries(const std::string& path, const YAML::Node& root) {
