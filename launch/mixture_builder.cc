@@ -311,6 +311,9 @@ class Builder {
     info.num_examples = leaf.examples.size();
     TreeSize size;
     size.examples = static_cast<double>(leaf.examples.size());
+    built_.leaves.push_back(leaf);
+    leaves_.push_back(std::move(info));
+    if (!counts_tokens_ && !counts_characters_) return size;
     for (const uint32_t example : leaf.examples) {
       // Variants are seen equally often.
       const TokenCache::Variants variants = leaf.VariantsOf(example);
@@ -322,8 +325,6 @@ class Builder {
       size.tokens += tokens / static_cast<double>(variants.count);
       size.characters += characters / static_cast<double>(variants.count);
     }
-    built_.leaves.push_back(leaf);
-    leaves_.push_back(std::move(info));
     return size;
   }
 
