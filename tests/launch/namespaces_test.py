@@ -27,7 +27,10 @@ FAULT_AFTER = "step_00000014"  # of 40 steps, with checkpoints at 7, 14, 21, ...
 # The ranks that are left say who waits for whom, where and in what.
 REPORT = (r"frond: rank [01] of 3 on leaf[01], step \d+: \w+( \(sum\))? of \d+ \w+ \(number \d+ of its group\) "
           r"has not ended after [\d.]+ s; waiting for .*rank 2 on leaf2; ending the job")
+# What mpirun says where it notices first: that its connection to the host's daemon is gone, or that the
+# ssh which started the daemon has ended.
 LOST_DAEMON = "ORTE has lost communication with a remote daemon"
+LOST_SSH = "ORTE was unable to reliably start one or more daemons"
 
 
 class Cluster:
@@ -135,7 +138,7 @@ def check_host_killed(cluster):
     code, text = cluster.train_with_fault(cluster.run.write_config(name), reboot, 2 * END_WITHIN, restarts=1)
     check(code == 0, f"{name}: exit code {code}:\n{text}")
     # The connections of a dead process are closed, so mpirun may notice before frond's time-out.
-    check_report(name, text, [REPORT, LOST_DAEMON])
+    check_report(name, text, [REPORT, LOST_DAEMON, LOST_SSH])
     check_report(name, text, [r"mpirun.sh: attempt 1 ended with exit code \d+ after \d+ s; restart 1 of 1"])
     check_resumed(cluster.run, name, text)
 
