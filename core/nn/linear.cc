@@ -21,6 +21,14 @@ void Linear::Forward(Context& ctx, ConstView x, Write mode, View y) const {
   Multiply(ctx, x, Trans::kYes, mode, y);
 }
 
+void Linear::ForwardAdd(Context& ctx, ConstView x, ConstView addend, View y) const {
+  if (const PackedWeight* pack = weight_->Pack(Trans::kYes)) {
+    MatMulPackedAdd(ctx, x, *pack, Trans::kYes, addend, y);
+  } else {
+    MatMulAdd(ctx, x, Trans::kNo, weight_->Weight(), Trans::kYes, addend, y);
+  }
+}
+
 void Linear::BackwardInput(Context& ctx, ConstView dy, Write mode, View dx) const {
   Multiply(ctx, dy, Trans::kNo, mode, dx);
 }

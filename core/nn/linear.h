@@ -23,6 +23,8 @@ class Linear {
 
   // y (+)= x W^T. x [T, in], y [T, out], in the store's compute dtype (y may be f32).
   void Forward(Context& ctx, ConstView x, Write mode, View y) const;
+  // y = x W^T + addend, which has y's shape and dtype and may be y.
+  void ForwardAdd(Context& ctx, ConstView x, ConstView addend, View y) const;
   // dx (+)= dy W. dy [T, out], dx [T, in].
   void BackwardInput(Context& ctx, ConstView dy, Write mode, View dx) const;
   // Adds dy^T x to the weight's gradient and closes it.

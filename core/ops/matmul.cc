@@ -4,6 +4,7 @@
 #include "core/ops/cuda/matmul.h"
 #include "core/ops/dispatch.h"
 #include "core/ops/meta/op_memory.h"
+#include "core/tensor/transfer.h"
 
 namespace frond {
 namespace {
@@ -16,10 +17,8 @@ double ProductFlops(int64_t m, int64_t n, int64_t k) {
   return 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
 }
 
-}  // namespace
-
-void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b, Write mode,
-            View c) {
+// What a product of these operands computes; CHECKs that they belong together.
+double CheckedFlops(ConstView a, Trans trans_a, ConstView b, Trans trans_b, View c) {
   CHECK(a.shape.rank() == 2 && b.shape.rank() == 2 && c.shape.rank() == 2)
       << a.shape << b.shape << c.shape;
   CHECK(a.dtype == b.dtype && IsPairing(a.dtype, c.dtype))
@@ -29,8 +28,44 @@ void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b
   const int64_t n = b.dim(trans_b == Trans::kYes ? 0 : 1);
   CHECK_EQ(b.dim(trans_b == Trans::kYes ? 1 : 0), k) << a.shape << b.shape;
   CHECK_EQ(c.shape, (Shape{m, n}));
-  const ProfileScope scope(ctx.profiler(), "matmul", ProductFlops(m, n, k));
+  return ProductFlops(m, n, k);
+}
+
+double CheckedFlops(ConstView a, const PackedWeight& weight, Trans trans, View c) {
+  CHECK(weight.Serves(trans)) << "the weight is packed for its other use, or not at all";
+  return CheckedFlops(a, Trans::kNo, {nullptr, weight.weight_shape_, weight.dtype_}, trans, c);
+}
+
+void CheckAddend(ConstView addend, View c) {
+  CHECK_EQ(addend.shape, c.shape);
+  CHECK(addend.dtype == c.dtype) << DTypeName(addend.dtype) << " + " << DTypeName(c.dtype);
+}
+
+// Whether c was, or has become, what a product is added to in place: everywhere but on a GPU, whose
+// products read an addend elsewhere.
+bool HoldsAddend(Context& ctx, ConstView addend, View c) {
+  if (addend.data == c.data) return true;
+  if (ctx.device() == Device::kCuda) return false;
+  Copy(ctx, addend, c);
+  return true;
+}
+
+}  // namespace
+
+void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b, Write mode,
+            View c) {
+  const ProfileScope scope(ctx.profiler(), "matmul", CheckedFlops(a, trans_a, b, trans_b, c));
   Dispatch<cpu::MatMul, cuda::MatMul, meta::MatMul>(ctx, a, trans_a, b, trans_b, mode, c);
+}
+
+void MatMulAdd(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b,
+               ConstView addend, View c) {
+  CheckAddend(addend, c);
+  if (HoldsAddend(ctx, addend, c)) {
+    return MatMul(ctx, a, trans_a, b, trans_b, Write::kAccumulate, c);
+  }
+  const ProfileScope scope(ctx.profiler(), "matmul", CheckedFlops(a, trans_a, b, trans_b, c));
+  if constexpr (kHaveCuda) cuda::MatMulAdd(ctx, a, trans_a, b, trans_b, addend, c);
 }
 
 bool UsesPlainWeights(const Context& ctx) { return ctx.stands_for() == Device::kCuda; }
@@ -45,18 +80,19 @@ void PackWeight(Context& ctx, ConstView weight, Trans trans, DType dtype, Packed
 
 void MatMulPacked(Context& ctx, ConstView a, const PackedWeight& weight, Trans trans, Write mode,
                   View c) {
-  CHECK(weight.Serves(trans)) << "the weight is packed for its other use, or not at all";
-  CHECK(a.shape.rank() == 2 && c.shape.rank() == 2) << a.shape << c.shape;
-  CHECK(a.dtype == weight.dtype_ && IsPairing(a.dtype, c.dtype))
-      << DTypeName(a.dtype) << " x " << DTypeName(weight.dtype_) << " -> " << DTypeName(c.dtype);
-  const bool forward = trans == Trans::kYes;
-  const int64_t k = weight.weight_shape_.dim(forward ? 1 : 0);
-  const int64_t n = weight.weight_shape_.dim(forward ? 0 : 1);
-  CHECK_EQ(a.dim(1), k) << a.shape << weight.weight_shape_;
-  CHECK_EQ(c.shape, (Shape{a.dim(0), n}));
-  const ProfileScope scope(ctx.profiler(), "matmul", ProductFlops(a.dim(0), n, k));
+  const ProfileScope scope(ctx.profiler(), "matmul", CheckedFlops(a, weight, trans, c));
   Dispatch<cpu::MatMulPacked, cuda::MatMulPacked, meta::MatMulPacked>(ctx, a, weight, trans, mode,
                                                                       c);
+}
+
+void MatMulPackedAdd(Context& ctx, ConstView a, const PackedWeight& weight, Trans trans,
+                     ConstView addend, View c) {
+  CheckAddend(addend, c);
+  if (HoldsAddend(ctx, addend, c)) {
+    return MatMulPacked(ctx, a, weight, trans, Write::kAccumulate, c);
+  }
+  const ProfileScope scope(ctx.profiler(), "matmul", CheckedFlops(a, weight, trans, c));
+  if constexpr (kHaveCuda) cuda::MatMulPackedAdd(ctx, a, weight, trans, addend, c);
 }
 
 }  // namespace frond

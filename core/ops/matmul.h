@@ -16,6 +16,10 @@ enum class Write : uint8_t { kAssign, kAccumulate };
 void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b, Write mode,
             View c);
 
+// c = op(a) op(b) + addend, rounded once. addend has c's shape and dtype and may be c.
+void MatMulAdd(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b,
+               ConstView addend, View c);
+
 // A weight [out, in] in the backend's preferred memory layout, for the products of one step.
 // A product says how it uses the right operand: kYes for y = x W^T (forward), kNo for dx = dy W
 // (backward).
@@ -45,5 +49,8 @@ void PackWeight(Context& ctx, ConstView weight, Trans trans, DType dtype, Packed
 // c (+)= a op(W), as MatMul with the packed operand, which serves `trans`, on the right.
 void MatMulPacked(Context& ctx, ConstView a, const PackedWeight& weight, Trans trans, Write mode,
                   View c);
+// c = a op(W) + addend, as MatMulAdd.
+void MatMulPackedAdd(Context& ctx, ConstView a, const PackedWeight& weight, Trans trans,
+                     ConstView addend, View c);
 
 }  // namespace frond

@@ -66,12 +66,6 @@ void AttentionBlock::ProjectMemory(Context& ctx, ConstView memory, View k, View 
   v_.Forward(ctx, memory, Write::kAssign, v);
 }
 
-Tensor AttentionBlock::Output(Context& ctx, ConstView attended, const TensorAxis& axis) const {
-  Tensor partial(ctx, {attended.dim(0), dims_.config->d_model}, dims_.residual);
-  o_.Forward(ctx, attended, Write::kAssign, partial);
-  return axis.Sum(ctx, std::move(partial));
-}
-
 void AttentionBlock::Forward(Context& ctx, const Input& in, View out, Saved* keep) const {
   const TensorAxis& axis = *in.layout->axis;
   const int64_t tokens = in.layout->num_tokens, inner = dims_.inner();
@@ -92,8 +86,7 @@ void AttentionBlock::Forward(Context& ctx, const Input& in, View out, Saved* kee
   s.attended = Tensor(ctx, {tokens, inner}, dims_.compute);
   s.lse = Tensor(ctx, {tokens, dims_.heads()}, dims_.statistics());
   Attention(ctx, s.q, s.k, s.v, in.bias, SpecFor(ctx, in), s.attended, s.lse);
-  const Tensor branch = Output(ctx, s.attended, axis);
-  DropoutAdd(ctx, branch, OutputDropout(ctx, in), in.x, out);
+  AddBranch(ctx, o_, s.attended, axis, OutputDropout(ctx, in), in.x, out);
 }
 
 void AttentionBlock::Backward(Context& ctx, const Input& in, Saved saved, View dx, View dmemory,

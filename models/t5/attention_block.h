@@ -56,8 +56,7 @@ class AttentionBlock {
   void ProjectMemory(Context& ctx, ConstView memory, View k, View v) const;
   const NormLayer& norm() const { return norm_; }
   const Linear& q() const { return q_; }
-  // o(attended) [T, d], summed over the axis: this rank's own rows, residual dtype. Collective.
-  Tensor Output(Context& ctx, ConstView attended, const TensorAxis& axis) const;
+  const Linear& o() const { return o_; }
   AttentionSpec Spec() const;  // of this rank's heads, without segments
 
  private:

@@ -1,9 +1,20 @@
 #include "models/t5/block_context.h"
 
+#include <utility>
+
 #include "core/ops/elementwise.h"
 #include "core/ops/rms_norm.h"
 
 namespace frond {
+
+void AddBranch(Context& ctx, const Linear& layer, ConstView h, const TensorAxis& axis,
+               const DropoutSpec& dropout, ConstView x, View out) {
+  if (axis.size() == 1 && dropout.rate == 0) return layer.ForwardAdd(ctx, h, x, out);
+  Tensor partial(ctx, {h.dim(0), x.dim(1)}, x.dtype);
+  layer.Forward(ctx, h, Write::kAssign, partial);
+  const Tensor branch = axis.Sum(ctx, std::move(partial));
+  DropoutAdd(ctx, branch, dropout, x, out);
+}
 
 ConstView BranchGradient(Context& ctx, ConstView dout, const DropoutSpec& dropout, DType compute,
                          Tensor& buffer) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/nn/grad_sink.h"
+#include "core/nn/linear.h"
 #include "core/nn/param.h"
 #include "core/ops/dropout.h"
 #include "dist/tensor_axis.h"
@@ -22,6 +23,13 @@ struct BlockDims {
   // Statistics and norm scales: f32, or f64 in f64 models.
   DType statistics() const { return compute == DType::kF64 ? DType::kF64 : DType::kF32; }
 };
+
+// out = x + dropout(h W^T), the end of a block's branch: h [T, in of this rank], the products
+// summed over the axis; x and out are this rank's own rows of the residual stream [Own(T), d], and
+// out may be x. Without dropout a rank alone adds in the product itself: its one rounding is the
+// only one. Collective over the axis.
+void AddBranch(Context& ctx, const Linear& layer, ConstView h, const TensorAxis& axis,
+               const DropoutSpec& dropout, ConstView x, View out);
 
 // The gradient of a block's branch from the gradient of the residual stream: dropout's mask
 // applied, in the compute dtype. `buffer` receives it where a copy is needed.

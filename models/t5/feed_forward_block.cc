@@ -62,10 +62,7 @@ void FeedForwardBlock::Forward(Context& ctx, ConstView x, const TokenLayout& lay
   whole.Reset();
   s.product = Product(ctx, s, layout, dropout);
   if (out.data == nullptr) return;
-  Tensor partial(ctx, {layout.num_tokens, x.dim(1)}, dims_.residual);
-  wo_.Forward(ctx, s.product, Write::kAssign, partial);
-  const Tensor branch = axis.Sum(ctx, std::move(partial));
-  DropoutAdd(ctx, branch, OutputDropout(ctx, dropout, layout), x, out);
+  AddBranch(ctx, wo_, s.product, axis, OutputDropout(ctx, dropout, layout), x, out);
 }
 
 void FeedForwardBlock::Backward(Context& ctx, ConstView x, const TokenLayout& layout, float dropout,

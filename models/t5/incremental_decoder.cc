@@ -62,7 +62,7 @@ void IncrementalDecoder::Attend(Context& ctx, const AttentionBlock& block, Const
   Tensor attended(ctx, q.shape, dims.compute);
   Tensor lse(ctx, {q.dim(0), dims.heads()}, dims.statistics());
   Attention(ctx, q, k, v, bias, spec, attended, lse);
-  DropoutAdd(ctx, block.Output(ctx, attended, axis_), {}, x, x);
+  AddBranch(ctx, block.o(), attended, axis_, {}, x, x);
 }
 
 void IncrementalDecoder::SelfAttention(Context& ctx, const AttentionBlock& block, LayerCache& cache,

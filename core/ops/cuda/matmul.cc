@@ -55,22 +55,20 @@ void FillWithNoise(Context& ctx, View x) {
 
 void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b, Write mode,
             View c) {
-  if (mode == Write::kAccumulate) return MatMulAdd(ctx, a, trans_a, b, trans_b, c, c);
+  if (mode == Write::kAccumulate) return cuda::MatMulAdd(ctx, a, trans_a, b, trans_b, c, c);
   const ProductKey key = MakeKey({a, trans_a}, trans_b, c.dtype, c.dim(1));
   if (c.num_elements() == 0) return;
   if (key.k == 0) return Fill(ctx, 0.0, c);
   ctx.Backend<CublasProducts>().Run(ctx, key, {a.data, b.data, c.data, c.data});
 }
 
-void MatMulAdd(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b, ConstView c,
-               View d) {
-  CHECK(c.dtype == d.dtype) << DTypeName(c.dtype) << DTypeName(d.dtype);
-  CHECK_EQ(c.shape, d.shape);
-  ProductKey key = MakeKey({a, trans_a}, trans_b, d.dtype, d.dim(1));
-  if (d.num_elements() == 0) return;
-  if (key.k == 0) return Copy(ctx, c, d);
+void MatMulAdd(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b,
+               ConstView addend, View c) {
+  ProductKey key = MakeKey({a, trans_a}, trans_b, c.dtype, c.dim(1));
+  if (c.num_elements() == 0) return;
+  if (key.k == 0) return Copy(ctx, addend, c);
   key.mode = Write::kAccumulate;
-  ctx.Backend<CublasProducts>().Run(ctx, key, {a.data, b.data, c.data, d.data});
+  ctx.Backend<CublasProducts>().Run(ctx, key, {a.data, b.data, addend.data, c.data});
 }
 
 void PackWeight(Context& ctx, ConstView weight, Trans trans, DType dtype, PackedWeight& packed) {
@@ -90,6 +88,11 @@ void PackWeight(Context& ctx, ConstView weight, Trans trans, DType dtype, Packed
 void MatMulPacked(Context& ctx, ConstView a, const PackedWeight& weight, Trans trans, Write mode,
                   View c) {
   cuda::MatMul(ctx, a, Trans::kNo, weight.storage_, trans, mode, c);
+}
+
+void MatMulPackedAdd(Context& ctx, ConstView a, const PackedWeight& weight, Trans trans,
+                     ConstView addend, View c) {
+  cuda::MatMulAdd(ctx, a, Trans::kNo, weight.storage_, trans, addend, c);
 }
 
 // Of products whose square result has a side that is a multiple of the usual tiles and grows with

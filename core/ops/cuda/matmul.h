@@ -8,12 +8,13 @@ namespace frond::cuda {
 
 void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b, Write mode,
             View c);
-// d = op(a) op(b) + c; d has c's shape and dtype, and may be c.
-void MatMulAdd(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b, ConstView c,
-               View d);
+void MatMulAdd(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b,
+               ConstView addend, View c);
 void PackWeight(Context& ctx, ConstView weight, Trans trans, DType dtype, PackedWeight& packed);
 void MatMulPacked(Context& ctx, ConstView a, const PackedWeight& weight, Trans trans, Write mode,
                   View c);
+void MatMulPackedAdd(Context& ctx, ConstView a, const PackedWeight& weight, Trans trans,
+                     ConstView addend, View c);
 double MeasureMatMulPeak(Context& ctx, DType dtype);
 
 // What choosing algorithms has cost in this context.

@@ -1,6 +1,7 @@
 // MatMul and MatMulPacked.
 #include <sstream>
 
+#include "core/ops/elementwise.h"
 #include "core/ops/matmul.h"
 #include "tests/core/ops/op_cases.h"
 #include "tests/core/ops/reference/matmul.h"
@@ -14,24 +15,31 @@ struct Product {
   Write mode = Write::kAssign;
   bool wide = false;  // f32 result of bf16 operands
   bool packed = false;
+  bool elsewhere = false;  // what is added is another matrix: MatMulAdd
 };
 
 std::string Name(const Product& p) {
   std::ostringstream name;
   name << "matmul/" << (p.a == Trans::kYes ? "T" : "N") << (p.b == Trans::kYes ? "T" : "N")
        << (p.mode == Write::kAccumulate ? "/add" : "") << (p.wide ? "/wide" : "")
-       << (p.packed ? "/packed" : "") << "/" << p.m << "x" << p.n << "x" << p.k;
+       << (p.packed ? "/packed" : "") << (p.elsewhere ? "/elsewhere" : "") << "/" << p.m << "x"
+       << p.n << "x" << p.k;
   return name.str();
 }
 
 void RunProduct(Context& ctx, const Product& p, const Views& in, View c) {
-  if (!p.packed) return MatMul(ctx, in[0], p.a, in[1], p.b, p.mode, c);
+  if (!p.packed) {
+    return p.elsewhere ? MatMulAdd(ctx, in[0], p.a, in[1], p.b, in[2], c)
+                       : MatMul(ctx, in[0], p.a, in[1], p.b, p.mode, c);
+  }
   PackedWeight packed;
   PackWeight(ctx, in[1], p.b, in[0].dtype, packed);
+  if (p.elsewhere) return MatMulPackedAdd(ctx, in[0], packed, p.b, in[2], c);
   MatMulPacked(ctx, in[0], packed, p.b, p.mode, c);
 }
 
-// da and db are themselves products: the gradient ties all transpositions to one another.
+// Of the addend: dc. da and db are themselves products: the gradient ties all transpositions to one
+// another.
 void RunGradient(Context& ctx, const Product& p, const Views& in, View dc, const Views& din) {
   const auto flip = [](Trans t) { return t == Trans::kNo ? Trans::kYes : Trans::kNo; };
   if (p.a == Trans::kNo) {
@@ -44,6 +52,7 @@ void RunGradient(Context& ctx, const Product& p, const Views& in, View dc, const
   } else {
     MatMul(ctx, dc, Trans::kYes, in[0], p.a, Write::kAccumulate, din[1]);
   }
+  if (p.elsewhere) Cast(ctx, dc, din[2]);
 }
 
 OpCase MakeCase(const Product& p) {
@@ -53,6 +62,7 @@ OpCase MakeCase(const Product& p) {
   OpCase op;
   op.name = Name(p);
   op.inputs = {{.name = "a", .shape = a}, {.name = "b", .shape = b, .accumulated = true}};
+  if (p.elsewhere) op.inputs.push_back({.name = "addend", .shape = {p.m, p.n}, .role = result});
   op.outputs = {{.name = "c",
                  .shape = {p.m, p.n},
                  .role = result,
@@ -61,12 +71,13 @@ OpCase MakeCase(const Product& p) {
     RunProduct(ctx, p, in, out[0]);
   };
   op.reference = [p](const Arrays& in, Arrays& out) {
+    if (p.elsewhere) out[0] = in[2];
     reference::MatMul({.m = p.m,
                        .n = p.n,
                        .k = p.k,
                        .transpose_a = p.a == Trans::kYes,
                        .transpose_b = p.b == Trans::kYes,
-                       .accumulate = p.mode == Write::kAccumulate},
+                       .accumulate = p.elsewhere || p.mode == Write::kAccumulate},
                       in[0], in[1], out[0]);
   };
   if (!p.wide) {
@@ -111,6 +122,15 @@ std::vector<OpCase> MatMulCases() {
       cases.push_back(MakeCase({m, n, k, Trans::kNo, b, Write::kAssign, false, /*packed=*/true}));
     }
     cases.push_back(MakeCase({70, 96, 64, Trans::kNo, b, Write::kAccumulate, true, true}));
+  }
+  for (const bool packed : {false, true}) {
+    for (const bool wide : {false, true}) {
+      for (const int64_t k : {64, 0}) {
+        Product product = {70, 96, k, Trans::kNo, Trans::kYes, Write::kAssign, wide, packed};
+        product.elsewhere = true;
+        cases.push_back(MakeCase(product));
+      }
+    }
   }
   // Taller than the parts in which such a product is made.
   for (const Write mode : {Write::kAssign, Write::kAccumulate}) {

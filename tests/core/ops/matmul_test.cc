@@ -108,6 +108,24 @@ TEST_F(MatMulTest, OnePackServesAllRowsAndThreads) {
   omp_set_num_threads(threads);
 }
 
+TEST_F(MatMulTest, WhatIsAddedMayLieInTheResult) {
+  for (const DType dtype : {DType::kF32, DType::kBF16}) {
+    const Tensor x = Normal({9, 64}, dtype, 1), weight = Normal({48, 64}, dtype, 2);
+    const Tensor addend = Normal({9, 48}, dtype, 3);
+    PackedWeight packed;
+    PackWeight(ctx_, weight, Trans::kYes, dtype, packed);
+    Tensor elsewhere(ctx_, {9, 48}, dtype), in_place(ctx_, {9, 48}, dtype);
+    MatMulPackedAdd(ctx_, x, packed, Trans::kYes, addend, elsewhere);
+    Cast(ctx_, addend, in_place);
+    MatMulPackedAdd(ctx_, x, packed, Trans::kYes, in_place, in_place);
+    EXPECT_EQ(std::memcmp(elsewhere.view().data, in_place.view().data, in_place.bytes()), 0)
+        << seed_;
+    Cast(ctx_, addend, in_place);
+    MatMulAdd(ctx_, x, Trans::kNo, weight, Trans::kYes, in_place, in_place);
+    EXPECT_LE(Difference(in_place, elsewhere), dtype == DType::kF32 ? 1e-6 : 4e-3) << seed_;
+  }
+}
+
 TEST_F(MatMulTest, PeakIsPositive) { EXPECT_GT(MeasureMatMulPeak(ctx_, DType::kF32), 0.1); }
 
 TEST_F(MatMulTest, WrongShapesAreCaught) {
