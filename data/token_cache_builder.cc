@@ -45,9 +45,8 @@ struct Chunk {
 };
 
 void AppendSide(const Tokenizer& tokenizer, absl::string_view text, Chunk* chunk) {
-  const std::vector<int32_t> ids = tokenizer.Encode(text);
+  const std::vector<int32_t> ids = tokenizer.EncodeWithEos(text);
   chunk->ids.insert(chunk->ids.end(), ids.begin(), ids.end());
-  chunk->ids.push_back(tokenizer.eos_id());
 }
 
 // Fills in the results of a chunk up to its first bad row.

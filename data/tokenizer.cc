@@ -69,6 +69,12 @@ std::vector<int32_t> Tokenizer::Encode(absl::string_view text) const {
   return ids;
 }
 
+std::vector<int32_t> Tokenizer::EncodeWithEos(absl::string_view text) const {
+  std::vector<int32_t> ids = Encode(text);
+  ids.push_back(eos_id_);
+  return ids;
+}
+
 absl::StatusOr<std::string> Tokenizer::Decode(std::span<const int32_t> ids) const {
   for (const int32_t id : ids) {
     if (id < 0 || id >= vocab_size_) {

@@ -29,6 +29,8 @@ class Tokenizer {
 
   // The ids of `text` after the model's own normalisation, without an end-of-sequence id.
   std::vector<int32_t> Encode(absl::string_view text) const;
+  // With eos_id() at the end: a source or a target as models read it.
+  std::vector<int32_t> EncodeWithEos(absl::string_view text) const;
 
   // Control pieces (padding, begin, end) give no text. An id outside [0, vocab_size()) is an error.
   absl::StatusOr<std::string> Decode(std::span<const int32_t> ids) const;

@@ -108,10 +108,8 @@ void Evaluation::Encode() {
   encoded_.resize(examples_.size());
 #pragma omp parallel for schedule(dynamic, 64)
   for (size_t i = 0; i < examples_.size(); ++i) {
-    encoded_[i] = {tokenizer_->Encode(examples_[i].inputs),
-                   tokenizer_->Encode(examples_[i].targets)};
-    encoded_[i].source.push_back(tokenizer_->eos_id());
-    encoded_[i].target.push_back(tokenizer_->eos_id());
+    encoded_[i] = {tokenizer_->EncodeWithEos(examples_[i].inputs),
+                   tokenizer_->EncodeWithEos(examples_[i].targets)};
   }
 }
 

@@ -40,9 +40,7 @@ struct Generator {
     BatchBuilder builder({.source = max_source_tokens, .target = 1});
     const std::vector<int32_t> target = {model->config().eos_token_id};
     for (const std::string& prompt : prompts) {
-      std::vector<int32_t> source = tokenizer->Encode(prompt);
-      source.push_back(model->config().eos_token_id);
-      builder.Append(source, target, 0, 0);
+      builder.Append(tokenizer->EncodeWithEos(prompt), target, 0, 0);
     }
     truncated += builder.truncation().examples;
     std::vector<std::string> answers;

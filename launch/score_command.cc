@@ -86,9 +86,8 @@ class RowScorer {
 #pragma omp parallel for schedule(dynamic, 64)
     for (size_t i = 0; i < waiting_.size(); ++i) {
       const Tokenizer& tokenizer = *folder_.tokenizer;
-      encoded[i] = {tokenizer.Encode(waiting_[i].inputs), tokenizer.Encode(waiting_[i].targets)};
-      encoded[i].source.push_back(tokenizer.eos_id());
-      encoded[i].target.push_back(tokenizer.eos_id());
+      encoded[i] = {tokenizer.EncodeWithEos(waiting_[i].inputs),
+                    tokenizer.EncodeWithEos(waiting_[i].targets)};
     }
     return encoded;
   }
