@@ -13,6 +13,7 @@
 #include "core/base/philox.h"
 #include "core/base/text_table.h"
 #include "mixtures/pruning/json_items.h"
+#include "mixtures/pruning/ledger_file.h"
 
 namespace frond {
 namespace {
@@ -167,8 +168,7 @@ std::string Ledger::HashOf(const Facts& facts) const {
 }
 
 std::string Ledger::ToJson(const Facts& facts) const {
-  return absl::StrCat("{\n\"format\": \"frond prune ledger\",\n\"hash\": \"", HashOf(facts),
-                      "\",\n", Body(facts, list_hashes_), "}\n");
+  return LedgerText(HashOf(facts), Body(facts, list_hashes_));
 }
 
 std::string Ledger::ToTable(const Facts& facts) const {

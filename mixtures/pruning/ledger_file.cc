@@ -38,6 +38,10 @@ std::string WithoutRows(absl::string_view body) {
 
 }  // namespace
 
+std::string LedgerText(absl::string_view hash, absl::string_view body) {
+  return absl::StrCat(kBegin, hash, kAfterHash, body, kEnd);
+}
+
 bool IsLedger(absl::string_view text) { return absl::StartsWith(text, kBegin); }
 
 absl::StatusOr<LedgerFile> ParseLedger(absl::string_view text, absl::string_view path) {

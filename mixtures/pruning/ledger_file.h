@@ -1,4 +1,5 @@
-// Reads back what a ledger's file says of itself and of the files beside it.
+// The form of a ledger's file around what it lists, and reading back what it says of itself and of
+// the files beside it.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +20,9 @@ struct LedgerFile {
   std::string hash;
   std::vector<Output> outputs;
 };
+
+// The text of a file that lists `body` (lines), whose hash without the listed rows is `hash`.
+std::string LedgerText(absl::string_view hash, absl::string_view body);
 
 // Whether the text begins as a ledger does.
 bool IsLedger(absl::string_view text);
