@@ -1,10 +1,11 @@
 // What the table of op cases cannot say about attention on a GPU: which probabilities dropout
-// drops, and that two runs give the same bits.
+// drops, that two runs give the same bits, and that they share their lists.
 #include <gtest/gtest.h>
 
 #include <random>
 
 #include "core/ops/attention.h"
+#include "core/ops/cuda/sent_lists.h"
 #include "core/tensor/transfer.h"
 #include "tests/core/ops/op_cases.h"
 #include "tests/core/ops/op_runner.h"
@@ -74,15 +75,19 @@ INSTANTIATE_TEST_SUITE_P(Dtypes, AttentionDropoutGpuTest,
                          ::testing::Values(DType::kF32, DType::kBF16),
                          [](const auto& info) { return std::string(DTypeName(info.param)); });
 
-TEST(AttentionGpuTest, TwoRunsGiveTheSameBits) {
+TEST(AttentionGpuTest, TwoRunsGiveTheSameBitsAndSendListsOnce) {
   FROND_GPU_OR_SKIP(gpu);
+  const cuda::SentLists& lists = gpu.ctx->Backend<cuda::SentLists>();
   for (const OpCase& op : AttentionTileCases()) {
     if (op.name.find("/32/") == std::string::npos) continue;
     const CaseValues values = DrawValues(op, DType::kBF16, std::random_device{}());
     const CaseResults first = RunCaseOn(*gpu.ctx, op, values, DType::kBF16, true);
+    const int64_t sent = lists.num_sent();
     const CaseResults second = RunCaseOn(*gpu.ctx, op, values, DType::kBF16, true);
     EXPECT_EQ(first.outputs, second.outputs) << op.name;
     EXPECT_EQ(first.dinputs, second.dinputs) << op.name;
+    EXPECT_GT(sent, 0);
+    EXPECT_EQ(lists.num_sent(), sent) << op.name;
   }
 }
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/base/philox.h"
-#include "core/ops/cuda/token_keys.h"
+#include "core/ops/cuda/sent_lists.h"
 #include "core/ops/dropout.h"
 #include "core/ops/embedding.h"
 #include "core/ops/gated_gelu.h"
@@ -77,23 +77,24 @@ TEST_F(RowOpsGpuTest, DropoutKeepsWhatTheCpuKeeps) {
   }
 }
 
-TEST_F(RowOpsGpuTest, TokenKeysAreSentOnce) {
+TEST_F(RowOpsGpuTest, ListsAreSentOnce) {
   FROND_GPU_OR_SKIP(gpu);
-  cuda::TokenKeys& sent = gpu.ctx->Backend<cuda::TokenKeys>();
+  cuda::SentLists& sent = gpu.ctx->Backend<cuda::SentLists>();
   // More lists than are kept, equal but for their ends, each asked for twice.
   std::vector<uint64_t> keys = {1, 2, 3, 0};
-  for (int i = 0; i < 100; ++i) {
+  const int lists = 2 * cuda::SentLists::kMaxLists;
+  for (int i = 0; i < lists; ++i) {
     keys.back() = MixBits(static_cast<uint64_t>(i));
-    const uint64_t* first = sent.OnDevice(*gpu.ctx, keys);
-    ASSERT_EQ(sent.OnDevice(*gpu.ctx, keys), first);
+    const uint64_t* first = sent.OnDevice(*gpu.ctx, std::span<const uint64_t>(keys));
+    ASSERT_EQ(sent.OnDevice(*gpu.ctx, std::span<const uint64_t>(keys)), first);
     std::vector<uint64_t> back(keys.size());
     gpu.memory->CopyToHost(first, keys.size() * sizeof(uint64_t), back.data());
     ASSERT_EQ(back, keys);
     ASSERT_EQ(sent.num_sent(), i + 1);
   }
   keys.resize(3);
-  sent.OnDevice(*gpu.ctx, keys);
-  EXPECT_EQ(sent.num_sent(), 101);
+  sent.OnDevice(*gpu.ctx, std::span<const uint64_t>(keys));
+  EXPECT_EQ(sent.num_sent(), lists + 1);
 }
 
 TEST_F(RowOpsGpuTest, EmbeddingGradientOfFrequentIdsHasTheSameBitsEachTime) {

@@ -2,7 +2,7 @@
 
 #include "core/base/philox.h"
 #include "core/ops/cuda/attention_call.cuh"
-#include "core/ops/cuda/token_keys.h"
+#include "core/ops/cuda/sent_lists.h"
 #include "core/ops/dropout.h"
 
 namespace frond::cuda {
@@ -66,7 +66,7 @@ __global__ void KeepKernel(const uint64_t* token_keys, int64_t tokens, HeadGroup
 
 // keep [heads][key rows] of AttentionCall.
 Tensor MakeKeep(Context& ctx, const AttentionSpec& spec, int64_t key_rows) {
-  const uint64_t* token_keys = ctx.Backend<TokenKeys>().OnDevice(ctx, spec.key_token_keys);
+  const uint64_t* token_keys = ctx.Backend<SentLists>().OnDevice(ctx, spec.key_token_keys);
   Tensor keep(ctx, {spec.num_heads, key_rows}, DType::kF32, MemoryKind::kWorkspace);
   const HeadGroups groups = {.first_head = spec.first_head, .heads = spec.num_heads};
   Launch(ctx, GridFor(ctx, key_rows * groups.count()), KeepKernel, token_keys, key_rows, groups,
@@ -104,8 +104,8 @@ AttentionSetup::AttentionSetup(Context& ctx, ConstView q, ConstView k, ConstView
     Append(distances.bucket_begin, words);
     Append(distances.bucket_end, words);
   }
-  words_ = std::make_unique<Uploaded<int32_t>>(ctx, words);
-  call_.bucket = words_->data() + buckets_at;
+  words_ = ctx.Backend<SentLists>().OnDevice(ctx, std::span<const int32_t>(words));
+  call_.bucket = words_ + buckets_at;
   if (spec.dropout_rate > 0) {
     keep_ = MakeKeep(ctx, spec, k.dim(0));
     call_.keep = keep_.As<float>();

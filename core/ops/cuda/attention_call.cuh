@@ -3,7 +3,6 @@
 #pragma once
 
 #include <initializer_list>
-#include <memory>
 #include <vector>
 
 #include "core/ops/attention_plan.h"
@@ -79,7 +78,7 @@ __device__ __forceinline__ int HeadOfBlock(const AttentionCall& call) {
   return static_cast<int>(blockIdx.x) % call.heads;
 }
 
-// Owns the device memory that the kernels of one call read. Freed in stream order.
+// What the kernels of one call read, in device memory.
 class AttentionSetup {
  public:
   // `tiles`: lists of items, the i-th of which is then found at items(i).
@@ -88,9 +87,9 @@ class AttentionSetup {
 
   const AttentionCall& call() const { return call_; }
   const AttentionItem* items(size_t list) const {
-    return reinterpret_cast<const AttentionItem*>(words_->data() + list_begin_[list]);
+    return reinterpret_cast<const AttentionItem*>(words_ + list_begin_[list]);
   }
-  const int32_t* bucket_begin() const { return words_->data() + bucket_begin_; }
+  const int32_t* bucket_begin() const { return words_ + bucket_begin_; }
   const int32_t* bucket_end() const { return bucket_begin() + num_buckets_; }
   // One block for each item and head.
   Grid GridOf(size_t list, int threads, size_t shared_bytes) const {
@@ -104,7 +103,7 @@ class AttentionSetup {
   std::vector<int64_t> list_begin_, list_size_;
   int64_t bucket_begin_ = 0;
   int num_buckets_ = 0;
-  std::unique_ptr<Uploaded<int32_t>> words_;
+  const int32_t* words_ = nullptr;  // of SentLists
   Tensor keep_;
 };
 

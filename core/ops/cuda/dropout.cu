@@ -2,7 +2,7 @@
 // 16 apart, so half a warp draws for 128 columns and hands the outcomes round by ballots.
 #include "core/base/philox.h"
 #include "core/ops/cuda/dropout.h"
-#include "core/ops/cuda/token_keys.h"
+#include "core/ops/cuda/sent_lists.h"
 #include "core/ops/cuda/vectors.cuh"
 
 namespace frond::cuda {
@@ -116,7 +116,7 @@ void Apply(Context& ctx, ConstView x, const DropoutSpec& spec, ConstView residua
                       .skipped = static_cast<int>(skipped),
                       .dim = x.dim(1)};
   if (rows.threshold > 0) {
-    rows.token_keys = ctx.Backend<TokenKeys>().OnDevice(ctx, spec.token_keys);
+    rows.token_keys = ctx.Backend<SentLists>().OnDevice(ctx, spec.token_keys);
   }
   const bool has_residual = residual.data != nullptr;
   const bool wide = skipped % 8 == 0 && HasRowsOfEight(x) && HasRowsOfEight(out) &&

@@ -1,7 +1,8 @@
-// The token keys of dropout in device memory. All dropout of a pass, forward and backward, has the
-// same few lists, so that each is sent once.
+// Lists that the kernels of many calls read, in device memory: dropout's token keys, attention's
+// items. The layers of a pass, forward and backward, have the same few, so that each is sent once.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -10,17 +11,26 @@
 
 namespace frond::cuda {
 
-class TokenKeys : public BackendState {
+class SentLists : public BackendState {
  public:
-  // `keys` in device memory, for kernels that are launched before the next call.
-  const uint64_t* OnDevice(Context& ctx, std::span<const uint64_t> keys);
+  // The list in device memory, aligned for any element; null where it is empty. It stays until
+  // kMaxLists other lists have been asked for.
+  template <class T>
+  const T* OnDevice(Context& ctx, std::span<const T> list) {
+    return static_cast<const T*>(Find(ctx, std::as_bytes(list)));
+  }
   int64_t num_sent() const { return num_sent_; }
+
+  // Keys and items of source and target tokens, each in as many chunks as a large step has.
+  static constexpr size_t kMaxLists = 128;
 
  private:
   struct Entry {
-    std::vector<uint64_t> host;
+    std::vector<std::byte> host;
     Tensor device;
   };
+  const void* Find(Context& ctx, std::span<const std::byte> list);
+
   std::vector<Entry> entries_;  // the one used last comes last
   int64_t num_sent_ = 0;
 };
