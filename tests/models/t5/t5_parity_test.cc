@@ -20,12 +20,12 @@ struct Tolerance {
 
 // f64 shows the formulas, f32 the promise of 1e-5, bf16 of 2e-2 over all gradients. The worst of 50
 // single gradients is off by more: products of bf16 operands alone bring it to some 2e-2, the bf16
-// residual stream to 3.2e-2, Transformers' own bf16 to 3.8e-2 (docs/benchmarks.md).
+// residual stream to 3.0e-2, Transformers' own bf16 to 3.8e-2 (docs/benchmarks.md).
 constexpr Tolerance kTolerances[] = {
     {"f64", DType::kF64, false, RecomputeMode::kNone, 1e-12, 1e-12, 1e-10, 1e-11},
     {"f32", DType::kF32, false, RecomputeMode::kNone, 1e-5, 1e-6, 1e-5, 1e-5},
     {"f32_recompute", DType::kF32, false, RecomputeMode::kBlock, 1e-5, 1e-6, 1e-5, 1e-5},
-    {"bf16", DType::kBF16, false, RecomputeMode::kNone, 2e-2, 5e-3, 3.6e-2, 2e-2},
+    {"bf16", DType::kBF16, false, RecomputeMode::kNone, 2e-2, 5e-3, 3.3e-2, 2e-2},
     {"bf16_f32_residual", DType::kBF16, true, RecomputeMode::kNone, 1e-2, 5e-3, 2.4e-2, 1.3e-2},
 };
 
