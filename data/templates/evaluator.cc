@@ -362,23 +362,16 @@ class Evaluator {
   }
 
   static absl::StatusOr<bool> CompareTwo(absl::string_view op, const Value& a, const Value& b) {
-    if (op == "==" || op == "!=") {
-      const bool equal = a.is_defined() && b.is_defined() ? Equal(a.json(), b.json())
-                                                          : a.is_defined() == b.is_defined();
-      return equal == (op == "==");
-    }
     if (op == "in" || op == "not in") {
       if (b.is_nothing()) return op == "not in";
       ASSIGN_OR_RETURN(const bool contains, Contains(b.json(), a.json()));
       return contains == (op == "in");
     }
-    if (!a.is_defined() || !b.is_defined()) {
+    if (a.is_defined() && b.is_defined()) return Compares(op, a.json(), b.json());
+    if (op != "==" && op != "!=") {
       return Bad("the template compares with an element that is not there");
     }
-    ASSIGN_OR_RETURN(const int order, Compare(a.json(), b.json()));
-    if (op == "<") return order < 0;
-    if (op == "<=") return order <= 0;
-    return op == ">" ? order > 0 : order >= 0;
+    return (a.is_defined() == b.is_defined()) == (op == "==");
   }
 
   const Scope& scope_;

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "core/base/status_macros.h"
+#include "data/templates/methods.h"
 #include "data/templates/predicates.h"
 #include "data/templates/python_text.h"
 
@@ -85,18 +86,10 @@ Result StringFilter(const Value& input, const Arguments& arguments, uint64_t) {
   return Of(TextOf(input));
 }
 Result TrimFilter(const Value& input, const Arguments& arguments, uint64_t) {
-  RETURN_IF_ERROR(arguments.Check(0, {"chars"}));
-  const std::string text = TextOf(input);
-  if (arguments.Find(0, "chars") == nullptr) return Of(std::string(StripSpace(text)));
-  ASSIGN_OR_RETURN(const std::string set, arguments.Text(0, "chars", ""));
-  return Of(StripCharacters(text, set, End::kBoth));
+  return CallStrip(TextOf(input), arguments, End::kBoth);
 }
 Result ReplaceFilter(const Value& input, const Arguments& arguments, uint64_t) {
-  RETURN_IF_ERROR(arguments.Check(2, {"old", "new", "count"}));
-  ASSIGN_OR_RETURN(const std::string old, arguments.Text(0, "old", ""));
-  ASSIGN_OR_RETURN(const std::string replacement, arguments.Text(1, "new", ""));
-  ASSIGN_OR_RETURN(const int64_t count, arguments.Integer(2, "count", -1));
-  return Of(Replace(TextOf(input), old, replacement, count));
+  return CallReplace(TextOf(input), arguments);
 }
 
 // --- numbers ---

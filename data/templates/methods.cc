@@ -34,21 +34,6 @@ Result Split(const std::string& text, const Arguments& arguments, bool from_righ
   return ListOf(SplitAt(text, separator, limit, from_right));
 }
 
-Result Strip(const std::string& text, const Arguments& arguments, End end) {
-  RETURN_IF_ERROR(arguments.Check(0, {"chars"}));
-  if (arguments.Find(0, "chars") == nullptr) return Of(std::string(StripSpace(text, end)));
-  ASSIGN_OR_RETURN(const std::string set, arguments.Text(0, "chars", ""));
-  return Of(StripCharacters(text, set, end));
-}
-
-Result ReplaceIn(const std::string& text, const Arguments& arguments) {
-  RETURN_IF_ERROR(arguments.Check(2, {"old", "new", "count"}));
-  ASSIGN_OR_RETURN(const std::string old, arguments.Text(0, "old", ""));
-  ASSIGN_OR_RETURN(const std::string replacement, arguments.Text(1, "new", ""));
-  ASSIGN_OR_RETURN(const int64_t count, arguments.Integer(2, "count", -1));
-  return Of(Replace(text, old, replacement, count));
-}
-
 // startswith and endswith take one text or several.
 Result Borders(const std::string& text, const Arguments& arguments, bool at_start) {
   RETURN_IF_ERROR(arguments.Check(1, {"text"}));
@@ -95,10 +80,10 @@ Result Join(const std::string& between, const Arguments& arguments) {
 Result TextMethod(absl::string_view name, const std::string& text, const Arguments& arguments) {
   if (name == "split") return Split(text, arguments, /*from_right=*/false);
   if (name == "rsplit") return Split(text, arguments, /*from_right=*/true);
-  if (name == "strip") return Strip(text, arguments, End::kBoth);
-  if (name == "lstrip") return Strip(text, arguments, End::kLeft);
-  if (name == "rstrip") return Strip(text, arguments, End::kRight);
-  if (name == "replace") return ReplaceIn(text, arguments);
+  if (name == "strip") return CallStrip(text, arguments, End::kBoth);
+  if (name == "lstrip") return CallStrip(text, arguments, End::kLeft);
+  if (name == "rstrip") return CallStrip(text, arguments, End::kRight);
+  if (name == "replace") return CallReplace(text, arguments);
   if (name == "startswith") return Borders(text, arguments, /*at_start=*/true);
   if (name == "endswith") return Borders(text, arguments, /*at_start=*/false);
   if (name == "find") return Find(text, arguments, /*last=*/false);
@@ -202,6 +187,21 @@ Result Zip(const Arguments& arguments) {
 }
 
 }  // namespace
+
+absl::StatusOr<Value> CallStrip(absl::string_view text, const Arguments& arguments, End end) {
+  RETURN_IF_ERROR(arguments.Check(0, {"chars"}));
+  if (arguments.Find(0, "chars") == nullptr) return Of(std::string(StripSpace(text, end)));
+  ASSIGN_OR_RETURN(const std::string set, arguments.Text(0, "chars", ""));
+  return Of(StripCharacters(text, set, end));
+}
+
+absl::StatusOr<Value> CallReplace(absl::string_view text, const Arguments& arguments) {
+  RETURN_IF_ERROR(arguments.Check(2, {"old", "new", "count"}));
+  ASSIGN_OR_RETURN(const std::string old, arguments.Text(0, "old", ""));
+  ASSIGN_OR_RETURN(const std::string replacement, arguments.Text(1, "new", ""));
+  ASSIGN_OR_RETURN(const int64_t count, arguments.Integer(2, "count", -1));
+  return Of(Replace(text, old, replacement, count));
+}
 
 bool IsMethod(absl::string_view name) {
   return std::find(std::begin(kMethods), std::end(kMethods), name) != std::end(kMethods);

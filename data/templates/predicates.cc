@@ -32,15 +32,6 @@ absl::string_view OperatorOf(absl::string_view name) {
   return "";
 }
 
-absl::StatusOr<bool> Compares(absl::string_view op, const Json& a, const Json& b) {
-  if (op == "==") return Equal(a, b);
-  if (op == "!=") return !Equal(a, b);
-  ASSIGN_OR_RETURN(const int order, Compare(a, b));
-  if (op == "<") return order < 0;
-  if (op == "<=") return order <= 0;
-  return op == ">" ? order > 0 : order >= 0;
-}
-
 absl::StatusOr<bool> Divides(const Json& value, const Json& divisor) {
   ASSIGN_OR_RETURN(const Json rest, Arithmetic("%", value, divisor));
   return !Truth(rest);

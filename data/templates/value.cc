@@ -242,6 +242,15 @@ absl::StatusOr<int> Compare(const Json& a, const Json& b) {
   return (a.size() > b.size()) - (a.size() < b.size());
 }
 
+absl::StatusOr<bool> Compares(absl::string_view op, const Json& a, const Json& b) {
+  if (op == "==") return Equal(a, b);
+  if (op == "!=") return !Equal(a, b);
+  ASSIGN_OR_RETURN(const int order, Compare(a, b));
+  if (op == "<") return order < 0;
+  if (op == "<=") return order <= 0;
+  return op == ">" ? order > 0 : order >= 0;
+}
+
 absl::StatusOr<bool> Contains(const Json& container, const Json& item) {
   if (container.is_string()) {
     if (!item.is_string()) return NoSuchOperation("in", item, container);

@@ -74,6 +74,8 @@ std::string FloatText(double value);
 bool Equal(const Json& a, const Json& b);
 // Negative, zero or positive; an error where the kinds have no order.
 absl::StatusOr<int> Compare(const Json& a, const Json& b);
+// `a op b` for == != < <= > >=.
+absl::StatusOr<bool> Compares(absl::string_view op, const Json& a, const Json& b);
 absl::StatusOr<bool> Contains(const Json& container, const Json& item);
 // Of text (characters), lists and maps.
 absl::StatusOr<int64_t> Length(const Json& json);
