@@ -101,14 +101,17 @@ Result IntFilter(const Value& input, const Arguments& arguments, uint64_t) {
   if (IsInteger(json)) return Of(IntegerOf(json));
   double number = 0;
   if (json.is_number()) {
-    number = json.get<double>();
+    number = FloatOf(json);
   } else {
     const std::string text = json.is_string() ? json.get<std::string>() : "";
     int64_t whole = 0;
     if (absl::SimpleAtoi(StripSpace(text), &whole)) return Of(whole);
     if (!absl::SimpleAtod(StripSpace(text), &number)) return Of(otherwise);
   }
-  return Of(std::fabs(number) < 9e18 ? static_cast<int64_t>(number) : otherwise);
+  if (!std::isfinite(number)) return Of(otherwise);
+  constexpr double kLimit = 9223372036854775808.0;  // 2^63
+  if (number < -kLimit || number >= kLimit) return Bad(absl::StrCat(Str(json), " is too large"));
+  return Of(static_cast<int64_t>(number));
 }
 
 Result FloatFilter(const Value& input, const Arguments& arguments, uint64_t) {
@@ -138,6 +141,7 @@ Result RoundFilter(const Value& input, const Arguments& arguments, uint64_t) {
   }
   if (method != "common") return Bad("its 'method' must be common, ceil or floor");
   if (IsInteger(json)) return Of(IntegerOf(json));
+  if (!json.is_number_float()) return input;
   // The decimal text of a number is exact and so is rounding it; halves go to the even digit.
   char text[400];
   std::snprintf(text, sizeof(text), "%.*f", static_cast<int>(precision), json.get<double>());
@@ -148,13 +152,12 @@ Result AbsFilter(const Value& input, const Arguments& arguments, uint64_t) {
   RETURN_IF_ERROR(arguments.Check(0, {}));
   const Json& json = input.json();
   if (!IsNumber(json)) return Bad(absl::StrCat("it takes a number, not ", KindOf(json)));
-  if (IsInteger(json)) {
-    const int64_t value = IntegerOf(json);
-    if (value >= 0) return Of(value);
-    ASSIGN_OR_RETURN(Json positive, Arithmetic("*", Json(-1), json));
-    return Of(std::move(positive));
+  if (json.is_number_float()) return Of(std::fabs(json.get<double>()));
+  if (!IsInteger(json) || IntegerOf(json) >= 0) {
+    return json.is_boolean() ? Of(IntegerOf(json)) : input;
   }
-  return Of(std::fabs(json.get<double>()));
+  ASSIGN_OR_RETURN(Json positive, Arithmetic("*", Json(-1), json));
+  return Of(std::move(positive));
 }
 
 // --- lists ---

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -23,6 +24,19 @@ absl::Status Bad(std::string message) { return absl::InvalidArgumentError(std::m
 
 absl::Status NoSuchOperation(absl::string_view op, const Json& a, const Json& b) {
   return Bad(absl::StrCat("cannot compute ", KindOf(a), " ", op, " ", KindOf(b)));
+}
+
+// Whether it is a whole number that 64 bits hold without a sign only.
+bool IsTooLarge(const Json& json) {
+  return json.is_number_unsigned() && json.get<uint64_t>() > uint64_t{INT64_MAX};
+}
+
+// Any number, exactly: the format has 64 bits for the digits or more.
+long double NumberOf(const Json& json) {
+  static_assert(std::numeric_limits<long double>::digits >= 64);
+  if (json.is_number_unsigned()) return static_cast<long double>(json.get<uint64_t>());
+  return IsInteger(json) ? static_cast<long double>(IntegerOf(json))
+                         : static_cast<long double>(json.get<double>());
 }
 
 // n copies of a text or list; negative counts as none.
@@ -151,13 +165,16 @@ Json KeyOf(const std::string& text) {
 std::string KindOf(const Json& json) {
   if (json.is_null()) return "none";
   if (json.is_boolean()) return "a boolean";
+  if (IsTooLarge(json)) return absl::StrCat("a number above ", INT64_MAX);
   if (json.is_number()) return "a number";
   if (json.is_string()) return "text";
   return json.is_array() ? "a list" : "a map";
 }
 
 bool IsNumber(const Json& json) { return json.is_number() || json.is_boolean(); }
-bool IsInteger(const Json& json) { return json.is_number_integer() || json.is_boolean(); }
+bool IsInteger(const Json& json) {
+  return (json.is_number_integer() && !IsTooLarge(json)) || json.is_boolean();
+}
 
 int64_t IntegerOf(const Json& json) {
   return json.is_boolean() ? static_cast<int64_t>(json.get<bool>()) : json.get<int64_t>();
@@ -213,7 +230,7 @@ std::string Repr(const Json& json) {
 
 bool Equal(const Json& a, const Json& b) {
   if (IsNumber(a) && IsNumber(b)) {
-    return IsInteger(a) && IsInteger(b) ? IntegerOf(a) == IntegerOf(b) : FloatOf(a) == FloatOf(b);
+    return IsInteger(a) && IsInteger(b) ? IntegerOf(a) == IntegerOf(b) : NumberOf(a) == NumberOf(b);
   }
   if (a.type() != b.type() || a.size() != b.size()) return false;
   if (a.is_array()) return std::equal(a.begin(), a.end(), b.begin(), Equal);
@@ -230,7 +247,7 @@ absl::StatusOr<int> Compare(const Json& a, const Json& b) {
     if (IsInteger(a) && IsInteger(b)) {
       return (IntegerOf(a) > IntegerOf(b)) - (IntegerOf(a) < IntegerOf(b));
     }
-    return (FloatOf(a) > FloatOf(b)) - (FloatOf(a) < FloatOf(b));
+    return (NumberOf(a) > NumberOf(b)) - (NumberOf(a) < NumberOf(b));
   }
   if (a.is_string() && b.is_string()) {  // UTF-8 sorts as its characters do
     return a.get_ref<const std::string&>().compare(b.get_ref<const std::string&>());
@@ -290,7 +307,7 @@ absl::StatusOr<std::vector<Value>> Elements(const Value& value) {
 }
 
 absl::StatusOr<Json> Arithmetic(absl::string_view op, const Json& a, const Json& b) {
-  if (IsNumber(a) && IsNumber(b)) {
+  if (IsNumber(a) && IsNumber(b) && !IsTooLarge(a) && !IsTooLarge(b)) {
     if (op != "/" && IsInteger(a) && IsInteger(b)) {
       return IntegerArithmetic(op, IntegerOf(a), IntegerOf(b));
     }

@@ -60,9 +60,11 @@ class Value {
 std::string KindOf(const Json& json);
 
 bool IsNumber(const Json& json);  // booleans are numbers, as in Python
-int64_t IntegerOf(const Json& json);
 double FloatOf(const Json& json);
+// Whether it is a whole number that is computed with, in 64 bits with a sign. A row may hold larger
+// ones, up to 2^64: they print and compare as what they are, and are an error in what computes.
 bool IsInteger(const Json& json);
+int64_t IntegerOf(const Json& json);
 
 bool Truth(const Json& json);
 // str() and repr().

@@ -5,7 +5,7 @@ from prompt_rows import text
 
 def words(rng):
     return {"a": text(rng), "b": text(rng), "n": rng.randint(-5, 12), "x": round(rng.uniform(-9, 9), rng.randint(0, 4)),
-            "flag": rng.choice([True, False]), "empty": "", "none": None, "list": [text(rng) for _ in range(rng.randint(0, 4))],
+            "flag": rng.choice([True, False]), "empty": "", "none": None, "huge": (1 << 64) - rng.randint(1, 1 << 63), "list": [text(rng) for _ in range(rng.randint(0, 4))],
             "numbers": [rng.randint(-9, 9) for _ in range(rng.randint(1, 5))], "map": {"deep": {"z": [1, 2.5, "q"]}, "k": text(rng)},  # keys sorted: ours have no other order
             
             "people": [{"name": text(rng), "age": rng.randint(1, 90)} for _ in range(rng.randint(1, 3))]}
@@ -23,6 +23,7 @@ JINJA = [
     "{% if n > 3 %}big{% elif n == 3 %}three{% elif n < 0 %}neg{% else %}small{% endif %}", "{% if not flag and (n >= 1 or x <= 0.5) %}A{% else %}B{% endif %}",
     "{{ 'in' if 'cat' in a else 'out' }} {{ n in numbers }} {{ n not in numbers }} {{ 'k' in map }} {{ a == b }} {{ a != b }} {{ a < b }}",
     "{{ 'only' if flag }}", "{{ 1 < n <= 5 }} {{ true == 1 }} {{ 1.0 == 1 }} {{ '1' == 1 }} {{ [1, 2] == [1, 2.0] }} {{ a or 'x' }} {{ empty or 'none' }} {{ n and 'y' }}",
+    "{{ huge }} {{ [huge] }} {{ huge > n }} {{ huge < x }} {{ huge == 18446744073709551616.0 }} {{ huge >= 9223372036854775808.0 }} {{ [n, huge, x] | max }} {{ huge in numbers }} {{ huge | round }}",
     "{{ not flag }} {{ not a in b }} {{ a in [a, b] }} {{ a in (b, 'c') }}",
     # arithmetic
     "{{ n + 2 * 3 - 4 }} {{ n / 2 }} {{ n // 2 }} {{ n % 3 }} {{ 2 ** 3 ** 2 }} {{ -n ** 2 }} {{ (n - 1) * 2 }} {{ x // 2 }} {{ x % 3 }} {{ n - -1 }}",

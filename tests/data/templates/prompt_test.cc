@@ -7,10 +7,13 @@
 #include <set>
 #include <string>
 
+#include "absl/strings/str_cat.h"
+
 namespace frond {
 namespace {
 
 using nlohmann::json;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 Prompt Parsed(const std::string& jinja, const std::string& choices = "") {
@@ -140,6 +143,38 @@ TEST(JinjaTest, NamesConstructsOutsideTheSubset) {
     branches += "{% elif n == " + std::to_string(i) + " %}" + std::to_string(i);
   }
   EXPECT_EQ(Jinja(branches + "{% endif %} ||| x", {{"n", 149}}), "149 => x");
+}
+
+TEST(JinjaTest, ComparesAndPrintsNumbersThatItCannotComputeWith) {
+  const json row = json::parse(R"({"n": 18446744073709551615, "m": 9223372036854775808,
+                                   "low": -1, "list": [18446744073709551615, 3, -1]})");
+  EXPECT_EQ(Jinja("{{ n }} {{ [n] }} {{ n ~ '' }} ||| {{ n | abs }} {{ n | round }}", row),
+            "18446744073709551615 [18446744073709551615] 18446744073709551615 => "
+            "18446744073709551615 18446744073709551615");
+  EXPECT_EQ(Jinja("{{ n > 5 }} {{ n < m }} {{ n == low }} {{ n == m }} {{ n is gt m }} ||| "
+                  "{{ list | max }} {{ list | min }} {{ low in list }} {{ m in list }} "
+                  "{{ list | sort }}",
+                  row),
+            "True False False False True => "
+            "18446744073709551615 -1 True False [-1, 3, 18446744073709551615]");
+  // Floats too: 2^64 and 2^63 as doubles are one more than n and as much as m.
+  EXPECT_EQ(Jinja("{{ n == 18446744073709551616.0 }} {{ n < 18446744073709551616.0 }} ||| "
+                  "{{ m == 9223372036854775808.0 }} {{ 9007199254740993 == 9007199254740992.0 }}",
+                  row),
+            "False True => True False");
+  for (const char* computed :
+       {"n + 1", "1 - n", "n * 1", "n / 2", "n // 2", "n % 2", "n ** 2", "-n", "n + 0.5", "'a' * n",
+        "list | sum", "n | int", "n is odd", "list[n]", "list[:n]", "range(n)", "{n: 1}",
+        "'a' | replace('a', 'b', n)"}) {
+    EXPECT_THAT(Jinja(absl::StrCat("{{ ", computed, " }} ||| x"), row),
+                AnyOf(HasSubstr("a number above 9223372036854775807"), HasSubstr("is too large"),
+                      HasSubstr("has no element")))
+        << computed;
+  }
+  EXPECT_THAT(Jinja("{{ '18446744073709551615' | int }} ||| x", row), HasSubstr("is too large"));
+  EXPECT_THAT(Jinja("{{ 1e19 | int }} ||| x", row), HasSubstr("1e+19 is too large"));
+  EXPECT_EQ(Jinja("{{ -9223372036854775808.0 | int }} ||| {{ 'inf' | int(7) }}", row),
+            "-9223372036854775808 => 7");
 }
 
 TEST(JinjaTest, EndsWhatWouldNotEnd) {
