@@ -1,9 +1,11 @@
 #include "mixtures/pruning/prune_passes.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/check.h"
 #include "core/base/hash.h"
 #include "core/base/nearest_name.h"
 #include "core/base/status_macros.h"
@@ -71,7 +73,12 @@ absl::Status PrunePasses::ReadEvaluation() {
 
 absl::Status PrunePasses::Run() {
   for (const PruneSource& source : task_.sources) facts_.sources.push_back({.name = source.name});
-  if (task_.gone != nullptr) dropped_ = *task_.gone;
+  expected_rows_ = task_.known_rows;
+  if (task_.gone != nullptr) {
+    CHECK_EQ(std::accumulate(expected_rows_.begin(), expected_rows_.end(), int64_t{0}),
+             static_cast<int64_t>(task_.gone->size()));
+    dropped_ = *task_.gone;
+  }
   RETURN_IF_ERROR(MakeRules());
   RETURN_IF_ERROR(ReadEvaluation());
   size_t first = 0;
@@ -110,13 +117,15 @@ absl::Status PrunePasses::RunPass(size_t first, size_t end, bool study) {
                               .threads = task_.threads,
                               .skip = is_first_pass_ ? task_.gone : &skip},
                              [this](LookedRow& row) { return Take(row); }));
-  if (!is_first_pass_) return CheckRowCounts();
-  for (size_t s = 0; s < source_rows_.size(); ++s) {
+  for (size_t s = 0; is_first_pass_ && s < source_rows_.size(); ++s) {
     if (source_rows_[s] > 0) continue;
     return absl::InvalidArgumentError(
         absl::StrCat("source '", task_.sources[s].name, "' has no rows: '",
                      task_.sources[s].files.front().path, "' is empty"));
   }
+  if (!expected_rows_.empty()) RETURN_IF_ERROR(CheckRowCounts());
+  if (!is_first_pass_) return absl::OkStatus();
+  expected_rows_ = source_rows_;
   return CheckLimits();
 }
 
@@ -137,7 +146,10 @@ absl::StatusOr<int> PrunePasses::Judge(const RowPlace& place, LookedRow& row) {
 absl::Status PrunePasses::Take(LookedRow& row) {
   const size_t source = static_cast<size_t>(row.source);
   const int64_t ordinal = ordinal_++;
-  ++source_rows_[source];
+  // Tables by ordinal end with the rows that were there before.
+  if (++source_rows_[source] > (expected_rows_.empty() ? ordinal_ : expected_rows_[source])) {
+    return Changed(source, "more");
+  }
   if (row.skipped) {
     if (is_first_pass_) ++facts_.sources[source].gone_before;
     return absl::OkStatus();
@@ -190,13 +202,15 @@ absl::Status PrunePasses::CheckLimits() const {
 
 absl::Status PrunePasses::CheckRowCounts() const {
   for (size_t s = 0; s < source_rows_.size(); ++s) {
-    const int64_t rows = facts_.sources[s].rows + facts_.sources[s].gone_before;
-    if (source_rows_[s] == rows) continue;
-    return absl::FailedPreconditionError(absl::StrCat("source '", task_.sources[s].name,
-                                                      "' changed while it was pruned: it had ",
-                                                      rows, " rows and has ", source_rows_[s]));
+    if (source_rows_[s] != expected_rows_[s]) return Changed(s, absl::StrCat(source_rows_[s]));
   }
   return absl::OkStatus();
+}
+
+absl::Status PrunePasses::Changed(size_t source, absl::string_view now) const {
+  return absl::FailedPreconditionError(absl::StrCat("source '", task_.sources[source].name,
+                                                    "' changed while it was pruned: it had ",
+                                                    expected_rows_[source], " rows and has ", now));
 }
 
 int64_t PrunePasses::memory_bytes() const {

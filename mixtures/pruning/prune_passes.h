@@ -36,7 +36,10 @@ struct PruneTask {
   int threads = 1;
   bool list_hashes = false;
   std::string scratch_dir;  // for temporary files; must exist
-  // Rows that others have dropped, by ordinal: no rule sees them and no sink. May be null.
+  // How many rows each source had when others counted them; empty: nobody did.
+  std::vector<int64_t> known_rows = {};
+  // Of as many rows as `known_rows` has, by ordinal, those that others have dropped: no rule sees
+  // them and no sink. May be null.
   const std::vector<bool>* gone = nullptr;
 };
 
@@ -47,7 +50,7 @@ class PrunePasses {
 
   // Once. Errors, in one line: settings of rules that make no sense, a bad row (`file:line: what`),
   // a source without rows, a rule limited to a language or dataset that no source has, files that
-  // change meanwhile, and those of the sink.
+  // change meanwhile or since their rows were counted, and those of the sink.
   absl::Status Run();
 
   const Ledger& ledger() const { return ledger_; }
@@ -63,6 +66,8 @@ class PrunePasses {
   absl::StatusOr<int> Judge(const RowPlace& place, LookedRow& row);
   absl::Status CheckLimits() const;
   absl::Status CheckRowCounts() const;
+  // The error that the source has other rows than it had, `now` of them.
+  absl::Status Changed(size_t source, absl::string_view now) const;
 
   const PruneTask& task_;
   PruneSink& sink_;
@@ -71,6 +76,9 @@ class PrunePasses {
   Ledger ledger_;
   Ledger::Facts facts_;
   std::vector<bool> dropped_;  // by ordinal; empty where there is only one pass
+  // Of each source: the known number of rows, then that of the first pass. No ordinal is beyond
+  // their sum, whatever the files do.
+  std::vector<int64_t> expected_rows_;
 
   // Of the pass that runs.
   bool is_first_pass_ = true;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/base/status_macros.h"
 #include "mixtures/pruning/row_scores.h"
@@ -61,7 +62,13 @@ class ScoreRule : public Rule {
   }
 
   absl::StatusOr<std::string> Decide(const RowPlace& place, Opinion& opinion) override {
-    if (kept_[static_cast<size_t>(place.ordinal)]) return std::string();
+    const auto ordinal = static_cast<size_t>(place.ordinal);
+    if (ordinal >= kept_.size()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("source '", place.source_name, "' changed while it was pruned: its row ",
+                       place.row, " is one that the rule did not see before"));
+    }
+    if (kept_[ordinal]) return std::string();
     return absl::StrFormat("%s %.6g is not among the %s %.6g %%", options_.scores.field,
                            opinion.score, Name(options_.keep), 100 * options_.fraction);
   }
