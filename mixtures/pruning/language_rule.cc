@@ -21,7 +21,8 @@ class LanguageRule : public Rule {
 
   void Study(const RowPlace& place, Opinion& opinion) override {
     const std::string& language = place.example->language;
-    if (scorer_->Learn(language, opinion.language)) last_learnt_[language] = place.ordinal;
+    if (!scorer_->Learn(language, opinion.language)) return;
+    last_learnt_[{language, opinion.language.script}] = place.ordinal;
   }
 
   absl::Status FinishStudy() override {
@@ -35,7 +36,7 @@ class LanguageRule : public Rule {
 
   absl::StatusOr<std::string> Decide(const RowPlace& place, Opinion& opinion) override {
     const std::string& language = place.example->language;
-    const auto last = last_learnt_.find(language);
+    const auto last = last_learnt_.find({language, opinion.language.script});
     const bool learnt = last != last_learnt_.end() && place.ordinal <= last->second;
     const double margin = learnt ? opinion.margin_learnt : opinion.margin_fresh;
     if (margin <= options_.margin) return std::string();
@@ -53,7 +54,7 @@ class LanguageRule : public Rule {
     if (opinion.language.characters < options_.min_characters) return Opinion::Keep();
     const auto verdict = scorer_->Judge(opinion.language, example.language);
     if (!verdict.has_value()) return Opinion::Keep();
-    opinion.language = {};
+    opinion.language = {.script = opinion.language.script};
     opinion.text = verdict->best_other;
     opinion.margin_fresh = verdict->margin_fresh;
     opinion.margin_learnt = verdict->margin_learnt;
@@ -66,8 +67,8 @@ class LanguageRule : public Rule {
   LanguageOptions options_;
   std::unique_ptr<LanguageScorer> scorer_;
   bool is_learnt_ = false;
-  // Of each language, the last row that taught it: all rows before did.
-  absl::flat_hash_map<std::string, int64_t> last_learnt_;
+  // Of each language and script, the last row that taught it: all such rows before did.
+  absl::flat_hash_map<std::pair<std::string, int>, int64_t> last_learnt_;
 };
 
 class LanguageWorker : public RuleWorker {

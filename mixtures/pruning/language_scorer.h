@@ -24,7 +24,8 @@ class LanguageScorer {
 
   virtual LanguageFeatures FeaturesOf(absl::string_view text) const = 0;
 
-  // Learns from one text; in the same order always. False where the language has had enough.
+  // Learns from one text; in the same order always. False where the language has had enough in the
+  // text's script, and then for all that follow in it.
   virtual bool Learn(const std::string& language, const LanguageFeatures& text) = 0;
   // Ends learning: what follows is constant and may be called on any thread.
   virtual void Finish() = 0;

@@ -121,5 +121,39 @@ TEST_F(LanguageTest, LearnsFromRowsThatTheRuleIsNotLimitedTo) {
   EXPECT_EQ(AllBytes(options), bytes);
 }
 
+// What a language taught in one script is known by the rows of that script alone: the learner of
+// the other one is full long before the last row comes.
+TEST_F(LanguageTest, ALateRowInAnotherScriptDoesNotMarkThoseBeforeAsLearnt) {
+  constexpr int kRows = 3000;
+  // Two languages of the same letters, each of which likes half of them a little better.
+  std::vector<std::string> letters;
+  for (char c = '\x90'; c < '\xB0'; ++c) letters.push_back(std::string("\xD0") + c);
+  std::vector<TestRow> rows;
+  for (int i = 0; i < kRows; ++i) {
+    std::string text;
+    for (int n = 0; n < 80; ++n) {
+      size_t letter = babbler_.Draw(32);
+      if (letter / 16 != static_cast<size_t>(i % 2) && babbler_.Draw(3) == 0) letter ^= 16;
+      text += n % 8 == 7 ? " " : letters[letter];
+    }
+    rows.push_back({"x", text, i % 2 == 0 ? "one" : "two"});
+  }
+  const auto drops = [&] {
+    const LanguageOptions how = {.margin = 0.1, .training_characters = 20'000};
+    PruneOptions options = {
+        .sources = {Source("a", rows)}, .rules = {Rule("language", how)}, .threads = 2};
+    EXPECT_TRUE(Run(options).ok());
+    const auto dropped = Dropped(options);
+    return std::count_if(dropped.begin(), dropped.end(),
+                         [](const auto& row) { return row.first.second < kRows; });
+  };
+  const auto without = drops();
+  rows.push_back({"x", "the quick brown fox jumps over the lazy dog", "one"});
+  rows.push_back({"x", "the quick brown fox jumps over the lazy dog", "two"});
+  const auto with = drops();
+  std::printf("%td dropped, %td with a row of another script\n", without, with);
+  EXPECT_LE(with, without + 10);  // what all learners share has changed a little
+}
+
 }  // namespace
 }  // namespace frond
