@@ -6,11 +6,14 @@ set -euo pipefail
 
 usage() {
   cat <<'END'
-usage: launch/mpirun.sh [--hosts HOSTFILE] [--ranks N] [--max-restarts K] -- COMMAND [ARGUMENT...]
+usage: launch/mpirun.sh [--hosts HOSTFILE] [--ranks N] [--max-restarts K]
+                        [--restart-wait SECONDS] -- COMMAND [ARGUMENT...]
 
   --hosts HOSTFILE    Open MPI's hostfile: a line for each host, "node1 slots=8"; default: this machine
   --ranks N           processes in all; default: mpirun's, one for each slot or core
   --max-restarts K    start again after a failure at most K times; default 0. Exit codes 0 and 2 end it
+  --restart-wait S    seconds before a restart; default 10. While attempts end within a minute, as they do where
+                      a host is still down, the wait doubles from one to the next, up to 10 minutes
   --help              this text
 
 FROND_*, OMP_*, NCCL_*, LD_LIBRARY_PATH and PATH are passed on to all hosts where they are set.
@@ -28,17 +31,18 @@ wrong_use() {
 
 # Sets hosts, ranks, max_restarts and command.
 read_flags() {
-  hosts='' ranks='' max_restarts=0 command=()
+  hosts='' ranks='' max_restarts=0 restart_wait=10 command=()
   while [[ $# -gt 0 ]]; do
     case $1 in
       --help) usage; exit 0 ;;
       --) shift; command=("$@"); break ;;
-      --hosts | --ranks | --max-restarts)
+      --hosts | --ranks | --max-restarts | --restart-wait)
         [[ $# -gt 1 && $2 != -- ]] || wrong_use "$1 needs a value"
         case $1 in
           --hosts) hosts=$2 ;;
           --ranks) ranks=$2 ;;
           --max-restarts) max_restarts=$2 ;;
+          --restart-wait) restart_wait=$2 ;;
         esac
         shift 2 ;;
       *) wrong_use "unknown argument '$1'; the command stands after --" ;;
@@ -47,6 +51,8 @@ read_flags() {
   [[ -z $ranks || $ranks =~ ^[1-9][0-9]{0,5}$ ]] || wrong_use "--ranks is '$ranks', expected a number from 1 on"
   [[ $max_restarts =~ ^(0|[1-9][0-9]{0,5})$ ]] ||
     wrong_use "--max-restarts is '$max_restarts', expected a number from 0 on"
+  [[ $restart_wait =~ ^(0|[1-9][0-9]{0,4})$ ]] ||
+    wrong_use "--restart-wait is '$restart_wait', expected seconds from 0 to 99999"
   [[ ${#command[@]} -gt 0 ]] || wrong_use "no command after --"
   command -v "${command[0]}" >/dev/null || wrong_use "the command '${command[0]}' is no program"
   command -v mpirun >/dev/null || wrong_use "mpirun is not on PATH"
@@ -101,18 +107,27 @@ build_mpirun() {
   done < <(compgen -e)
 }
 
-# The job may be between two attempts, starting or running when a signal comes.
+# Sets pause: seconds to wait after an attempt that took $1 seconds; short ones in a row wait longer and longer.
+choose_pause() {
+  if [[ $1 -ge 60 || -z $pause ]]; then
+    pause=$restart_wait
+  elif [[ $pause -lt 600 ]]; then
+    pause=$((2 * pause > 600 ? 600 : 2 * pause))
+  fi
+}
+
+# The job may be between two attempts, starting, running or waiting when a signal comes.
 stop() {
   stopping=$1 interrupted=1
   [[ -z $job ]] || kill -s "$1" "$job" 2>/dev/null || true
 }
 
-# One attempt; sets code: 1 where a signal has come before. A signal interrupts `wait`, which is then
+# Runs a command; sets code: 1 where a signal has come before. A signal interrupts `wait`, which is then
 # called again.
 run_once() {
   code=1
   [[ -z $stopping ]] || return 0
-  "${mpi[@]}" "${command[@]}" </dev/null &
+  "$@" </dev/null &
   job=$!
   [[ -z $stopping ]] || kill -s "$stopping" "$job" 2>/dev/null || true
   while true; do
@@ -127,7 +142,7 @@ run_once() {
 read_flags "$@"
 [[ -z $hosts ]] || check_hosts
 build_mpirun
-job='' stopping='' interrupted='' code=0
+job='' stopping='' interrupted='' code=0 pause=''
 trap 'stop TERM' TERM
 trap 'stop INT' INT
 trap 'stop USR1' USR1
@@ -135,9 +150,14 @@ trap 'stop USR1' USR1
 set -m
 for ((attempt = 1; ; attempt++)); do
   started=$SECONDS
-  run_once
+  run_once "${mpi[@]}" "${command[@]}"
   [[ $code -ne 0 && $code -ne 2 && -z $stopping && $attempt -le $max_restarts ]] || break
-  echo "mpirun.sh: attempt $attempt ended with exit code $code after $((SECONDS - started)) s;" \
-    "restart $attempt of $max_restarts" >&2
+  took=$((SECONDS - started)) failed=$code
+  choose_pause "$took"
+  echo "mpirun.sh: attempt $attempt ended with exit code $failed after $took s;" \
+    "restart $attempt of $max_restarts$([[ $pause -eq 0 ]] || echo " in $pause s")" >&2
+  run_once sleep "$pause"
+  code=$failed
+  [[ -z $stopping ]] || break
 done
 exit "$code"

@@ -10,6 +10,7 @@ import pathlib
 import shlex
 import signal
 import subprocess
+import time
 
 from run_checks import check, check_same_run, children
 from tiny_run import TinyRun, arguments
@@ -94,7 +95,8 @@ def killed_run(run, name, launcher):
 
 def check_restart(run, hosts):
     work_name, code, text = killed_run(run, "restarted",
-                                       [SCRIPT, "--hosts", hosts, "--ranks", 2, "--max-restarts", 2])
+                                       [SCRIPT, "--hosts", hosts, "--ranks", 2, "--max-restarts", 2,
+                                        "--restart-wait", 0])
     check(code == 0, f"a killed run with restarts ends with {code}:\n{text}")
     lines = [line for line in text.splitlines() if line.startswith("mpirun.sh: ")]
     check(len(lines) == 1 and lines[0].startswith("mpirun.sh: attempt 1 ended with exit code ")
@@ -160,7 +162,8 @@ def check_command_line(run, hosts):
     record = run.folder / "mpirun.txt"
     fake(fakes, "mpirun", f'printf "%s\\n" "$*" >> {shlex.quote(str(record))}\nexit 7')
     env = environment(run, fakes, FROND_SOME="a b", NCCL_DEBUG="WARN", LD_LIBRARY_PATH="/nowhere", OTHER="1")
-    code, text = call([SCRIPT, "--hosts", hosts, "--ranks", 2, "--max-restarts", 2, "--", "true", "x"], env)
+    code, text = call([SCRIPT, "--hosts", hosts, "--ranks", 2, "--max-restarts", 2, "--restart-wait", 0,
+                       "--", "true", "x"], env)
     lines = record.read_text().splitlines()
     check(code == 7 and len(lines) == 3, f"exit code {code} after {len(lines)} attempts instead of 7 after 3")
     check(text.count("mpirun.sh: attempt") == 2 and "attempt 2 ended with exit code 7 after 0 s" in text, text)
@@ -176,6 +179,25 @@ def check_command_line(run, hosts):
     print("mpirun gets the flags and variables it needs, K + 1 times")
 
 
+def check_wait(run):
+    """Restarts wait, each twice as long as the one before; a signal ends the wait and the run."""
+    fakes = run.folder / "failing_mpirun"
+    fake(fakes, "mpirun", "exit 7")
+    env = environment(run, fakes)
+    began = time.monotonic()
+    code, text = call([SCRIPT, "--ranks", 2, "--max-restarts", 2, "--restart-wait", 1, "--", "true"], env)
+    took = time.monotonic() - began
+    check(code == 7 and "restart 1 of 2 in 1 s" in text and "restart 2 of 2 in 2 s" in text and took >= 3,
+          f"exit code {code} after {took:.1f} s:\n{text}")
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+        process = start([SCRIPT, "--ranks", 2, "--max-restarts", 2, "--restart-wait", 500, "--", "true"], env)
+        text = wait_for_line(process, "mpirun.sh: attempt")
+        process.send_signal(number)
+        text += process.communicate(timeout=60)[1]
+        check(process.returncode == 7 and text.count("mpirun.sh:") == 1, f"{number.name} while waiting:\n{text}")
+    print("restarts wait, and a signal ends the wait")
+
+
 def check_bad_flags(run, hosts):
     empty = run.write("empty.txt", "# nobody\n\n")
     for args, word in (
@@ -185,6 +207,7 @@ def check_bad_flags(run, hosts):
             (["--ranks", "--", "true"], "needs a value"),
             (["--ranks", "two", "--", "true"], "'two'"),
             (["--max-restarts", "-1", "--", "true"], "--max-restarts"),
+            (["--restart-wait", "soon", "--", "true"], "'soon'"),
             (["--ranks", "2"], "no command"),
             (["--ranks", "2", "--"], "no command"),
             (["--", "/no/such/program"], "/no/such/program"),
@@ -267,6 +290,7 @@ def main():
     check(code == 0, f"the reference ends with {code}:\n{text}")
     check_bad_flags(run, hosts)
     check_command_line(run, hosts)
+    check_wait(run)
     check_wrong_use_of_frond(run)
     check_restart(run, hosts)
     check_no_restart(run)

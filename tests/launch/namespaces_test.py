@@ -52,7 +52,7 @@ class Cluster:
         return self.run.environment() | {f"OMPI_MCA_{name}": value for name, value in settings.items()}
 
     def start(self, config, restarts, timeout):
-        command = [SCRIPT, "--hosts", self.hostfile, "--ranks", HOSTS, "--max-restarts", restarts, "--",
+        command = [SCRIPT, "--hosts", self.hostfile, "--ranks", HOSTS, "--max-restarts", restarts, "--restart-wait", 0, "--",
                    self.run.frond, "train", "--config", config, "--set",
                    f"mesh.collective_timeout_seconds={timeout}"]
         return subprocess.Popen(self.hosts.command(0, *command), env=self.environment(), text=True,
