@@ -3,10 +3,10 @@
 #include <nccl.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -16,6 +16,7 @@
 #include "core/base/host_name.h"
 #include "core/base/status_macros.h"
 #include "core/tensor/cuda/runtime.h"
+#include "core/tensor/cuda_device.h"
 #include "dist/collective_watchdog.h"
 
 namespace frond {
@@ -141,9 +142,15 @@ class NcclCommunicator : public Communicator {
   // Gives `start`, which calls NCCL, to the stream behind the context's work.
   template <class StartCall>
   Pending Run(Context& ctx, const CollectiveCall& call, StartCall start);
-  // Returns once NCCL is done with what the call began on the host. `limit` in seconds; 0: the
-  // watchdog's alone.
-  void Complete(ncclResult_t result, ncclComm_t comm, const char* call, double limit);
+  // Calls NCCL, which does not let two threads use one group: the watchdog's looks at it too.
+  template <class Call>
+  ncclResult_t Guarded(Call call) const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return call();
+  }
+  // Returns once NCCL is done with what a call, which gave `result`, began on the host. `limit` in
+  // seconds; 0: the watchdog's alone.
+  void Complete(ncclResult_t result, const char* call, double limit);
   absl::StatusOr<bool> HasEnded(const CollectiveStream::Mark& mark) const;
   [[noreturn]] void Fail(const std::string& what);
   std::string ErrorText(ncclResult_t result) const;
@@ -152,6 +159,7 @@ class NcclCommunicator : public Communicator {
   Communicator& host_;
   std::shared_ptr<CollectiveStream> stream_;
   NcclOptions options_;
+  mutable std::mutex mutex_;  // of all calls with comm_ but the abort, which may not wait
   ncclComm_t comm_ = nullptr;
   uint64_t sequence_ = 0;
 };
@@ -169,8 +177,9 @@ void NcclCommunicator::Start() {
   CHECK_EQ(first.size(), sizeof(id.internal));
   std::memcpy(id.internal, first.data(), first.size());
   ncclConfig_t config = NonBlocking();
-  const ncclResult_t result = ncclCommInitRankConfig(&comm_, size(), id, rank(), &config);
-  Complete(result, comm_, "ncclCommInitRankConfig", options_.start_timeout_seconds);
+  const ncclResult_t result =
+      Guarded([&] { return ncclCommInitRankConfig(&comm_, size(), id, rank(), &config); });
+  Complete(result, "ncclCommInitRankConfig", options_.start_timeout_seconds);
 }
 
 NcclCommunicator::~NcclCommunicator() {
@@ -179,7 +188,7 @@ NcclCommunicator::~NcclCommunicator() {
     const CollectiveWatchdog::Scope scope(
         watchdog(), {.kind = CallKind::kLeave, .step = watchdog().step()}, nullptr);
     FROND_CUDA_CHECK(cudaStreamSynchronize(stream_->stream()));
-    Complete(ncclCommFinalize(comm_), comm_, "ncclCommFinalize", 0);
+    Complete(Guarded([&] { return ncclCommFinalize(comm_); }), "ncclCommFinalize", 0);
   }
   watchdog().Forget(this);
   ncclCommDestroy(comm_);
@@ -196,15 +205,17 @@ void NcclCommunicator::Fail(const std::string& what) {
   std::abort();
 }
 
-void NcclCommunicator::Complete(ncclResult_t result, ncclComm_t comm, const char* call,
-                                double limit) {
+void NcclCommunicator::Complete(ncclResult_t result, const char* call, double limit) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point begin = Clock::now();
+  // NCCL may say "success" of what goes on (ncclCommSplit does): the group itself is asked.
+  if (result == ncclSuccess) result = ncclInProgress;
   // Short at first: a collective's host side takes microseconds, a start seconds.
-  for (std::chrono::microseconds pause(1); result == ncclInProgress;
-       pause = std::min(2 * pause, std::chrono::microseconds(2000))) {
-    std::this_thread::sleep_for(pause);
-    const ncclResult_t asked = ncclCommGetAsyncError(comm, &result);
+  for (std::chrono::microseconds pause(0); result == ncclInProgress;
+       pause =
+           std::min(2 * pause + std::chrono::microseconds(1), std::chrono::microseconds(2000))) {
+    if (pause.count() > 0) std::this_thread::sleep_for(pause);
+    const ncclResult_t asked = Guarded([&] { return ncclCommGetAsyncError(comm_, &result); });
     if (asked != ncclSuccess) result = asked;
     const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
     if (result == ncclInProgress && limit > 0 && seconds > limit) {
@@ -219,12 +230,15 @@ void NcclCommunicator::Complete(ncclResult_t result, ncclComm_t comm, const char
 absl::StatusOr<bool> NcclCommunicator::HasEnded(const CollectiveStream::Mark& mark) const {
   // A thread without a device would make itself at home on GPU 0.
   FROND_CUDA_CHECK(cudaSetDevice(stream_->device()));
-  ncclResult_t state = ncclSuccess;
-  const ncclResult_t asked = ncclCommGetAsyncError(comm_, &state);
-  const ncclResult_t result = asked != ncclSuccess ? asked : state;
-  if (result != ncclSuccess && result != ncclInProgress) {
-    return absl::UnavailableError(
-        absl::StrCat("NCCL on GPU ", stream_->device(), ": ", ErrorText(result)));
+  // Where the other thread is inside of NCCL, the next look will do.
+  if (const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock); lock.owns_lock()) {
+    ncclResult_t state = ncclSuccess;
+    const ncclResult_t asked = ncclCommGetAsyncError(comm_, &state);
+    const ncclResult_t result = asked != ncclSuccess ? asked : state;
+    if (result != ncclSuccess && result != ncclInProgress) {
+      return absl::UnavailableError(
+          absl::StrCat("NCCL on GPU ", stream_->device(), ": ", ErrorText(result)));
+    }
   }
   const cudaError_t ended = cudaEventQuery(mark.event());
   if (ended == cudaErrorNotReady) return false;
@@ -242,7 +256,7 @@ Pending NcclCommunicator::Run(Context& ctx, const CollectiveCall& call, StartCal
   {
     // The first call connects the ranks and may wait for them on the host.
     const CollectiveWatchdog::Scope scope(watchdog(), call, nullptr);
-    Complete(start(), comm_, Describe(call).c_str(), 0);
+    Complete(Guarded(start), Describe(call).c_str(), 0);
   }
   const std::shared_ptr<CollectiveStream::Mark> mark = stream_->Record();
   watchdog().WatchUntilDone(this, call, [this, mark] { return HasEnded(*mark); });
@@ -296,21 +310,20 @@ std::unique_ptr<Communicator> NcclCommunicator::Split(int color, int key) {
   const CollectiveWatchdog::Scope scope(
       watchdog(), {.kind = CallKind::kSplit, .step = watchdog().step()}, nullptr);
   ncclConfig_t config = NonBlocking();
-  const ncclResult_t result = ncclCommSplit(comm_, color, key, &split->comm_, &config);
-  Complete(result, comm_, "ncclCommSplit", options_.start_timeout_seconds);
-  ncclResult_t state = ncclSuccess;
-  const ncclResult_t asked = ncclCommGetAsyncError(split->comm_, &state);
-  split->Complete(asked != ncclSuccess ? asked : state, split->comm_, "ncclCommSplit",
-                  options_.start_timeout_seconds);
+  const ncclResult_t result =
+      Guarded([&] { return ncclCommSplit(comm_, color, key, &split->comm_, &config); });
+  // The part exists once the whole is through with it.
+  Complete(result, "ncclCommSplit", options_.start_timeout_seconds);
+  split->Complete(ncclInProgress, "ncclCommSplit", options_.start_timeout_seconds);
   return split;
 }
 
 // Two ranks on one GPU, which NCCL refuses, as an error that every rank gets.
 absl::Status CheckOneGpuEach(Communicator& host, int device) {
-  std::array<char, 64> bus{};
-  FROND_CUDA_CHECK(cudaDeviceGetPCIBusId(bus.data(), static_cast<int>(bus.size()), device));
+  const absl::StatusOr<CudaDeviceInfo> info = ReadCudaDevice(device);
+  CHECK(info.ok()) << info.status();
   const std::vector<std::string> all =
-      host.AllGatherBytes(absl::StrCat(bus.data(), " of ", HostName()));
+      host.AllGatherBytes(absl::StrCat(info->bus, " of ", HostName()));
   for (size_t r = 0; r < all.size(); ++r) {
     const auto other = std::find(all.begin(), all.begin() + static_cast<int64_t>(r), all[r]);
     if (other == all.begin() + static_cast<int64_t>(r)) continue;
