@@ -29,21 +29,32 @@ HostPlace PlaceOnHost(Communicator& world) {
           .ranks = static_cast<int>(std::count(hosts.begin(), hosts.end(), *mine))};
 }
 
-absl::StatusOr<ComputeDevice> OpenGpu(const HostPlace& place) {
+// Sets `bus` to what names the GPU on its host.
+absl::StatusOr<ComputeDevice> OpenGpu(const HostPlace& place, std::string* bus) {
   std::string why;
   const int gpus = CudaDeviceCount(&why);
   if (gpus == 0) return absl::FailedPreconditionError(absl::StrCat("no GPU can be used: ", why));
   const int gpu = place.rank % gpus;
   ComputeDevice device;
   ASSIGN_OR_RETURN(const CudaDeviceInfo info, ReadCudaDevice(gpu));
+  *bus = info.bus;
   ASSIGN_OR_RETURN(device.memory, CreateCudaAllocator(gpu));
   device.rated_bf16_tflops = RatedBf16Tflops(info.name);
   device.description =
       absl::StrCat("GPU ", gpu, " of ", gpus, ": ", info.name, ", ", HumanBytes(info.memory_bytes));
-  const int sharing = place.ranks / gpus + (gpu < place.ranks % gpus ? 1 : 0);
-  device.rank_bytes = info.memory_bytes / std::max(sharing, 1);
-  if (sharing > 1) absl::StrAppend(&device.description, ", shared by ", sharing, " ranks");
+  device.rank_bytes = info.memory_bytes;
   return device;
+}
+
+// Divides a GPU's memory among the ranks that have it. Ranks are counted by the card: a launcher
+// may show each of them one GPU, which all of them call GPU 0. Collective.
+void ShareGpu(Communicator& world, absl::string_view bus, ComputeDevice& device) {
+  const std::vector<std::string> cards =
+      world.AllGatherBytes(absl::StrCat(bus, " of ", HostName()));
+  const auto& mine = cards[static_cast<size_t>(world.rank())];
+  const auto sharing = std::count(cards.begin(), cards.end(), mine);
+  device.rank_bytes /= sharing;
+  if (sharing > 1) absl::StrAppend(&device.description, ", shared by ", sharing, " ranks");
 }
 
 ComputeDevice OpenCpu(const HostPlace& place, absl::string_view why) {
@@ -58,9 +69,13 @@ ComputeDevice OpenCpu(const HostPlace& place, absl::string_view why) {
 absl::StatusOr<ComputeDevice> OpenComputeDevice(config::Device wanted, Communicator& world) {
   const HostPlace place = PlaceOnHost(world);
   if (wanted == config::CPU) return OpenCpu(place, "");
-  absl::StatusOr<ComputeDevice> gpu = OpenGpu(place);
+  std::string bus;
+  absl::StatusOr<ComputeDevice> gpu = OpenGpu(place, &bus);
   const absl::Status all = AgreeOnStatus(world, gpu.status());
-  if (all.ok()) return gpu;
+  if (all.ok()) {
+    ShareGpu(world, bus, *gpu);
+    return gpu;
+  }
   if (wanted == config::AUTO) {
     return OpenCpu(place, absl::StrCat(" (", std::string(all.message()), ")"));
   }

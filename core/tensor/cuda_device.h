@@ -16,6 +16,7 @@ struct CudaDeviceInfo {
   int64_t memory_bytes = 0;
   int num_multiprocessors = 0;
   int compute_capability = 0;  // 90 for an H100
+  std::string bus;             // the card's place in its host, whatever number a process sees
 };
 
 // The number of usable devices. Where it is 0, `why` (if not null) says what is missing.

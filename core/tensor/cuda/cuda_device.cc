@@ -53,8 +53,8 @@ class Staging {
 
 class CudaAllocator : public Allocator {
  public:
+  // `device` is the calling thread's: members make events and memory for it.
   CudaAllocator(int device, const cuda::DeviceLimits& limits) : device_(device), limits_(limits) {
-    FROND_CUDA_CHECK(cudaSetDevice(device));
     FROND_CUDA_CHECK(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
     cudaMemPool_t pool = nullptr;
     FROND_CUDA_CHECK(cudaDeviceGetDefaultMemPool(&pool, device));
@@ -176,10 +176,13 @@ absl::StatusOr<CudaDeviceInfo> ReadCudaDevice(int device) {
   }
   cudaDeviceProp properties;
   FROND_CUDA_CHECK(cudaGetDeviceProperties(&properties, device));
+  char bus[64] = {};
+  FROND_CUDA_CHECK(cudaDeviceGetPCIBusId(bus, static_cast<int>(sizeof(bus)), device));
   return CudaDeviceInfo{.name = properties.name,
                         .memory_bytes = static_cast<int64_t>(properties.totalGlobalMem),
                         .num_multiprocessors = properties.multiProcessorCount,
-                        .compute_capability = properties.major * 10 + properties.minor};
+                        .compute_capability = properties.major * 10 + properties.minor,
+                        .bus = bus};
 }
 
 absl::StatusOr<std::unique_ptr<Allocator>> CreateCudaAllocator(int device) {
@@ -191,6 +194,7 @@ absl::StatusOr<std::unique_ptr<Allocator>> CreateCudaAllocator(int device) {
                      info->compute_capability / 10, ".", info->compute_capability % 10,
                      "; 8.0 (A100) or newer is needed for bf16"));
   }
+  FROND_CUDA_CHECK(cudaSetDevice(device));
   cuda::DeviceLimits limits{.num_multiprocessors = info->num_multiprocessors};
   FROND_CUDA_CHECK(cudaDeviceGetAttribute(&limits.shared_bytes_per_block,
                                           cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
