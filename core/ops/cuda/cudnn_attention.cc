@@ -207,8 +207,12 @@ absl::Status CudnnAttention::Gradient(Context& ctx, ConstView dout, ConstView q,
   const CudnnSegments& s = state_->segments;
   Operands operands = state_->Shared(ids, q, k, v, bias);
   const Tensor row_sums = state_->Floats(ctx, s.num_stats());
-  const Tensor dq_sum =
+  Tensor dq_sum =
       state_->Floats(ctx, ids.dq_sum == CudnnGraph::kNone ? 0 : s.query_rows * s.width());
+  if (ids.dq_sum != CudnnGraph::kNone) {  // cuDNN adds to it
+    const View sums = dq_sum.view();
+    FROND_CUDA_CHECK(cudaMemsetAsync(sums.data, 0, sums.bytes(), StreamOf(ctx)));
+  }
   operands.Add(ids.dout, dout.data);
   operands.Add(ids.out, out.data);
   operands.Add(ids.dq, gradients.dq.data);
