@@ -5,13 +5,16 @@
 namespace frond::cuda {
 namespace {
 
-// y = alpha x (+ y), four elements a turn where both are aligned.
-template <class In, class Out>
+// y = alpha x (+ y), four elements a turn where both are aligned. kCast: alpha is 1 and nothing is
+// multiplied, which would change the bits of a NaN.
+template <bool kCast, class In, class Out>
 __global__ void ScaleKernel(float alpha, const In* x, bool accumulate, int64_t fours, int64_t n,
                             Out* y) {
   for (int64_t i = FirstItem(); i < fours; i += ItemStride()) {
     float4 value = LoadFour(x + 4 * i);
-    value = make_float4(alpha * value.x, alpha * value.y, alpha * value.z, alpha * value.w);
+    if (!kCast) {
+      value = make_float4(alpha * value.x, alpha * value.y, alpha * value.z, alpha * value.w);
+    }
     if (accumulate) {
       const float4 old = LoadFour(y + 4 * i);
       value = make_float4(value.x + old.x, value.y + old.y, value.z + old.z, value.w + old.w);
@@ -19,7 +22,8 @@ __global__ void ScaleKernel(float alpha, const In* x, bool accumulate, int64_t f
     StoreFour(value, y + 4 * i);
   }
   for (int64_t i = 4 * fours + FirstItem(); i < n; i += ItemStride()) {
-    float value = alpha * ToFloat(x[i]);
+    float value = ToFloat(x[i]);
+    if (!kCast) value *= alpha;
     if (accumulate) value += ToFloat(y[i]);  // a sum with 0 would take the sign from -0
     y[i] = FromFloat<Out>(value);
   }
@@ -69,8 +73,9 @@ void Scale(Context& ctx, float alpha, ConstView x, Write mode, View y) {
       const bool aligned = IsAlignedForFour(source) && IsAlignedForFour(target);
       const int64_t fours = aligned ? n / 4 : 0;
       Launch(ctx, GridFor(ctx, aligned ? DivideUp(n, 4) : n),
-             ScaleKernel<decltype(in), decltype(out)>, alpha, source, mode == Write::kAccumulate,
-             fours, n, target);
+             alpha == 1 ? ScaleKernel<true, decltype(in), decltype(out)>
+                        : ScaleKernel<false, decltype(in), decltype(out)>,
+             alpha, source, mode == Write::kAccumulate, fours, n, target);
     });
   });
 }
