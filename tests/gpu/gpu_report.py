@@ -7,12 +7,14 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
 
 DENSE_BF16_PEAK = {"H100": 989.4, "H200": 989.4, "A100": 312.0}  # TFLOP/s
-SANITIZED = "*rms_norm*:*gated_gelu*:*dropout*:*embedding*:*self*:*causal*:*cross*:*head_loss*:*cast*"
+RIVALS = ("transformers_bench.py", "torch_attention_bench.py")
+SANITIZED = "*rms_norm*:*gated_gelu*:*dropout*:*embedding*:*self*:*causal*:*cross*:*head_loss*:*cast*:-*Cudnn*"
 
 
 def parse_arguments():
@@ -45,18 +47,28 @@ class Runner:
         self.corpus = self.out / "corpus"
         self.vocabulary = self.root / "spiece.model" if in_bundle else self.corpus / "spiece.model"
 
+    def environment(self, command, more):
+        """A bundle's libraries are for its own programs: PyTorch brings others of the same names."""
+        env = {**os.environ, **(more or {})}
+        rival = any(pathlib.Path(part).name in RIVALS for part in command[:2])
+        if "FROND_BUNDLE_LIB" in env and not rival:
+            env["LD_LIBRARY_PATH"] = env["FROND_BUNDLE_LIB"] + ":" + env.get("LD_LIBRARY_PATH", "")
+        return env
+
     def run(self, name, command, limit, env=None):
         """(exit code, standard output); None for the code where it ran past the limit."""
         begin = time.monotonic()
         command = [str(part) for part in command]
         print(f"-- {name}: {' '.join(command)[:200]}", flush=True)
         with open(self.out / f"{name}.err", "w", encoding="utf-8") as errors:
+            # A session of its own: what mpirun or the sanitizer has started must not outlive the limit.
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True,
+                                       env=self.environment(command, env))
             try:
-                done = subprocess.run(command, stdout=subprocess.PIPE, stderr=errors, text=True, timeout=limit,
-                                      env={**os.environ, **(env or {})}, check=False)
-                code, text = done.returncode, done.stdout
-            except subprocess.TimeoutExpired as late:
-                code, text = None, (late.stdout or b"").decode(errors="replace")
+                text, code = process.communicate(timeout=limit)[0], process.returncode
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                text, code = process.communicate()[0], None
         (self.out / f"{name}.out").write_text(text, encoding="utf-8")
         print(f"   exit code {code}, {time.monotonic() - begin:.0f} s", flush=True)
         return code, text

@@ -22,6 +22,7 @@ copy_libraries_of() {
   done
 }
 copy_libraries_of "$bundle"/bin/*
+getconf GNU_LIBC_VERSION | cut -d' ' -f2 >"$bundle/glibc" # which these libraries may need
 
 # Open MPI finds its plugins and helpers through OPAL_* (tests/gpu/run.sh sets them).
 if orterun=$(command -v orterun); then

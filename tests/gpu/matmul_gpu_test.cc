@@ -115,10 +115,12 @@ TEST_F(MatMulGpuTest, AlgorithmsAreChosenOnceAndRepeatTheirBits) {
   Tensor again = Upload(ctx, std::vector<float>(kM * kN, 1.0f), {kM, kN}, DType::kF32);
   MatMul(other, a, Trans::kNo, b, Trans::kYes, Write::kAccumulate, again);
   EXPECT_EQ(ToDoubles(ctx, again), first);
-  // The same shape at an odd address is measured by itself.
+  // The same shape at an odd address has a plan, and a measurement, of its own; nothing is measured
+  // where cuBLASLt knows a single algorithm.
   const ConstView flat = Reshape(a.view(), {kM * kK, 1});
   run(Reshape(Rows(flat, 1, 1 + (kM - 1) * kK), {kM - 1, kK}), kM - 1);
-  EXPECT_EQ(cuda::CountMatMulPlans(ctx).measured, 2);
+  EXPECT_EQ(cuda::CountMatMulPlans(ctx).plans, 2);
+  EXPECT_LE(cuda::CountMatMulPlans(ctx).measured, 2);
 }
 
 TEST_F(MatMulGpuTest, AFewMoreTokensMeasureNothingNew) {

@@ -23,6 +23,13 @@ if [[ -d $here/openmpi ]]; then
   mpi=$here/openmpi
   export PATH=$mpi/bin:$PATH OPAL_PREFIX=$mpi OPAL_BINDIR=$mpi/bin OPAL_LIBDIR=$mpi/lib OPAL_PKGLIBDIR=$mpi/lib/openmpi
   export OPAL_DATADIR=$mpi/share OPAL_PKGDATADIR=$mpi/share/openmpi OPAL_SYSCONFDIR=$mpi/etc
-  export LD_LIBRARY_PATH=$here/lib:$LD_LIBRARY_PATH
+fi
+if [[ -f $here/glibc ]]; then
+  export FROND_BUNDLE_LIB=$here/lib
+  needed=$(<"$here/glibc") present=$(getconf GNU_LIBC_VERSION | cut -d' ' -f2)
+  if [[ $(printf '%s\n' "$needed" "$present" | sort -V | head -n 1) != "$needed" ]]; then
+    echo "run.sh: this bundle needs glibc $needed or newer, this machine has $present; make it on an older system" >&2
+    exit 1
+  fi
 fi
 exec "$python" "$here/tests/gpu/gpu_report.py" --root "$here" "$@"
