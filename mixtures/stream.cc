@@ -43,9 +43,10 @@ Stream::Stream(const Mixture& mixture, uint64_t seed, uint64_t window)
       manifest_hash_(mixture.manifest_hash()) {
   // Keyed by name, not by index: adding a source leaves the order inside the others as it was.
   for (const LeafInfo& leaf : leaves_) {
-    const uint64_t name = KeyFromText(
-        absl::StrCat("leaf ", leaf.source.size(), ":", leaf.source, "/", leaf.language));
-    leaf_keys_.push_back(Combine(seed, name));
+    std::string name =
+        absl::StrCat("leaf ", leaf.source.size(), ":", leaf.source, "/", leaf.language);
+    if (!leaf.template_id.empty()) absl::StrAppend(&name, "/", leaf.template_id);
+    leaf_keys_.push_back(Combine(seed, KeyFromText(name)));
   }
 }
 
