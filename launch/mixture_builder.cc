@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -201,8 +202,10 @@ class Builder {
   absl::StatusOr<const TokenCache*> Open(const config::Source& source, bool pruned = false) {
     ASSIGN_OR_RETURN(auto cache,
                      OpenSource(source, config_.data().cache_dir(), tokenizer_, threads_, pruned));
-    ASSIGN_OR_RETURN(auto ledgers,
-                     FindSourceLedgers(source, cache->files(), cache->num_examples()));
+    // A template may have nothing to say of a row, and two languages make two examples of it.
+    std::optional<int64_t> rows;
+    if (cache->templates().empty()) rows = cache->num_examples();
+    ASSIGN_OR_RETURN(auto ledgers, FindSourceLedgers(source, cache->files(), rows));
     built_.source_ledgers.push_back(std::move(ledgers));
     built_.caches.push_back(std::move(cache));
     return built_.caches.back().get();

@@ -30,7 +30,7 @@ const LedgerFile::Output* OutputOf(const LedgerFile& ledger, const std::string& 
 
 absl::StatusOr<std::vector<SourceLedger>> FindSourceLedgers(const config::Source& source,
                                                             std::span<const std::string> files,
-                                                            int64_t num_rows) {
+                                                            std::optional<int64_t> num_rows) {
   std::map<std::string, LedgerFile> read;
   std::vector<SourceLedger> ledgers;
   int64_t kept = 0;
@@ -54,9 +54,9 @@ absl::StatusOr<std::vector<SourceLedger>> FindSourceLedgers(const config::Source
                                      [&path](const auto& known) { return known.path == path; });
     if (speaks && is_new) ledgers.push_back({.path = path, .hash = found->second.hash});
   }
-  if (knows_all && kept != num_rows) {
+  if (knows_all && num_rows && kept != *num_rows) {
     return absl::FailedPreconditionError(absl::StrCat(
-        "source '", source.name(), "' has ", WithThousands(num_rows), " rows, but its ledger '",
+        "source '", source.name(), "' has ", WithThousands(*num_rows), " rows, but its ledger '",
         ledgers[0].path, "' says that ", WithThousands(kept),
         " were kept; prune again, or take the ledger away if the rows are meant to be others"));
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,9 +19,9 @@ struct SourceLedger {
 
 // That of source.ledger, or the ones that lie beside `files` and name them; none where there is
 // none. Errors: a ledger that cannot be read or is damaged, and files that hold another number of
-// rows (`num_rows`) than were kept.
+// rows (`num_rows`, where it is known) than were kept.
 absl::StatusOr<std::vector<SourceLedger>> FindSourceLedgers(const config::Source& source,
                                                             std::span<const std::string> files,
-                                                            int64_t num_rows);
+                                                            std::optional<int64_t> num_rows);
 
 }  // namespace frond
