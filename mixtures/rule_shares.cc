@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "core/base/nearest_name.h"
 #include "core/base/status_macros.h"
 #include "mixtures/languages.h"
@@ -38,16 +39,22 @@ absl::Status Above(double value, double low, absl::string_view name, const std::
       absl::StrCat(where, ": ", name, " is ", value, "; it must be a number above ", low));
 }
 
+absl::Status CheckTemperature(double value, const std::string& where) {
+  RETURN_IF_ERROR(Above(value, 0, "temperature", where));
+  if (std::isfinite(1 / value)) return absl::OkStatus();
+  return Invalid(absl::StrCat(where, ": temperature is ", value, ", of which there is no inverse"));
+}
+
 absl::Status CheckNumbers(const WeightRule& rule, const std::string& where) {
   switch (rule.kind) {
     case Kind::kLiteral:
     case Kind::kProportional:
       return absl::OkStatus();
     case Kind::kTemperature:
-      return Above(rule.temperature, 0, "temperature", where);
+      return CheckTemperature(rule.temperature, where);
     case Kind::kExamplesProportional:
       RETURN_IF_ERROR(Above(rule.examples_proportional.scale, 0, "scale", where));
-      RETURN_IF_ERROR(Above(rule.examples_proportional.temperature, 0, "temperature", where));
+      RETURN_IF_ERROR(CheckTemperature(rule.examples_proportional.temperature, where));
       if (rule.examples_proportional.maximum >= 0) return absl::OkStatus();
       return Invalid(absl::StrCat(where, ": maximum is ", rule.examples_proportional.maximum,
                                   "; it must be a number above 0, or 0 for none"));
@@ -100,8 +107,14 @@ absl::StatusOr<std::vector<double>> LiteralWeights(const WeightRule& rule,
 }
 
 // Shares of `rates`, with the reason "<text of the rate> of <sum>".
-Shares OfTotal(const std::vector<double>& rates, const std::vector<std::string>& texts) {
+absl::StatusOr<Shares> OfTotal(const std::vector<double>& rates,
+                               const std::vector<std::string>& texts, const std::string& where) {
   const double total = std::accumulate(rates.begin(), rates.end(), 0.0);
+  if (!std::isfinite(total)) {
+    return Invalid(absl::StrCat(where,
+                                ": the rates are too large to add: ", absl::StrJoin(texts, ", "),
+                                "; scale the weights or raise the ", "temperature"));
+  }
   const std::vector<double> shares = Normalized(rates);
   Shares result;
   for (size_t i = 0; i < rates.size(); ++i) {
@@ -120,7 +133,9 @@ Shares ByTemperature(const WeightRule& rule, const std::vector<double>& sizes) {
   return result;
 }
 
-Shares ByExamplesProportional(const WeightRule& rule, const std::vector<double>& sizes) {
+absl::StatusOr<Shares> ByExamplesProportional(const WeightRule& rule,
+                                              const std::vector<double>& sizes,
+                                              const std::string& where) {
   const ExamplesProportionalRule& numbers = rule.examples_proportional;
   std::vector<double> rates;
   std::vector<std::string> texts;
@@ -135,10 +150,11 @@ Shares ByExamplesProportional(const WeightRule& rule, const std::vector<double>&
                         : absl::StrCat("(", inside, ")^", Number(1 / numbers.temperature), " = ",
                                        Number(rates.back())));
   }
-  return OfTotal(rates, texts);
+  return OfTotal(rates, texts, where);
 }
 
-Shares ByUniMax(const WeightRule& rule, const std::vector<double>& sizes) {
+absl::StatusOr<Shares> ByUniMax(const WeightRule& rule, const std::vector<double>& sizes,
+                                const std::string& where) {
   const std::vector<double> given = UniMaxAllocation(sizes, rule.budget, rule.max_epochs);
   std::vector<std::string> texts;
   for (size_t i = 0; i < sizes.size(); ++i) {
@@ -148,7 +164,7 @@ Shares ByUniMax(const WeightRule& rule, const std::vector<double>& sizes) {
         all ? absl::StrCat(" (", Number(rule.max_epochs), " epochs of ", Number(sizes[i]), ")")
             : ""));
   }
-  return OfTotal(given, texts);
+  return OfTotal(given, texts, where);
 }
 
 }  // namespace
@@ -182,21 +198,21 @@ absl::StatusOr<std::vector<RuleShare>> ApplyRule(const WeightRule& rule,
     case Kind::kTemperature:
       return ByTemperature(rule, sizes);
     case Kind::kExamplesProportional:
-      return ByExamplesProportional(rule, sizes);
+      return ByExamplesProportional(rule, sizes, where);
     case Kind::kUniMax:
-      return ByUniMax(rule, sizes);
+      return ByUniMax(rule, sizes, where);
     case Kind::kLiteral: {
       ASSIGN_OR_RETURN(const std::vector<double> weights, LiteralWeights(rule, children, where));
       std::vector<std::string> texts;
       for (const double weight : weights) texts.push_back(absl::StrCat("weight ", Number(weight)));
-      return OfTotal(weights, texts);
+      return OfTotal(weights, texts, where);
     }
     case Kind::kProportional:
       break;
   }
   std::vector<std::string> texts;
   for (const double size : sizes) texts.push_back(Number(size));
-  return OfTotal(sizes, texts);
+  return OfTotal(sizes, texts, where);
 }
 
 std::string DescribeRule(const WeightRule& rule) {

@@ -378,6 +378,14 @@ TEST(MixtureTree, NamesWhatIsWrong) {
   EXPECT_THAT(with([](auto& t) { t.root.children.clear(); }), HasSubstr("no dataset"));
   EXPECT_THAT(with([](auto& t) { t.root.rule = {.kind = Kind::kTemperature, .temperature = 0}; }),
               HasSubstr("temperature is 0"));
+  EXPECT_THAT(
+      with([](auto& t) { t.root.rule = {.kind = Kind::kTemperature, .temperature = 1e-310}; }),
+      HasSubstr("of which there is no inverse"));
+  EXPECT_THAT(with([](auto& t) {
+                t.root.rule = {.kind = Kind::kExamplesProportional,
+                               .examples_proportional = {.scale = 1e6, .temperature = 0.01}};
+              }),
+              HasSubstr("the rates are too large to add"));
   EXPECT_THAT(with([](auto& t) { t.root.rule = {.kind = Kind::kUniMax, .budget = -1}; }),
               HasSubstr("budget is -1"));
 }
