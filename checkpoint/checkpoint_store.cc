@@ -63,7 +63,10 @@ absl::Status CheckpointStore::RemoveLeftovers() {
 
 absl::StatusOr<std::string> CheckpointStore::Begin(int64_t step) {
   CHECK_GE(step, 0);
-  RETURN_IF_ERROR(CreateDirectories(folder_));
+  if (!PathExists(folder_)) {
+    RETURN_IF_ERROR(CreateDirectories(folder_));
+    RETURN_IF_ERROR(SyncParentDirectory(folder_));
+  }
   RETURN_IF_ERROR(RemoveLeftovers());
   const std::string path = TemporaryPathOf(step);
   RETURN_IF_ERROR(CreateDirectories(path));
@@ -77,29 +80,32 @@ void CheckpointStore::Abandon(int64_t step) {
 
 absl::Status CheckpointStore::Commit(int64_t step, const std::vector<FileRecord>& records) {
   absl::Status status = WriteCommitRecord(TemporaryPathOf(step), records);
-  if (status.ok()) status = Publish(step);
+  std::string replaced;
+  if (status.ok()) status = Publish(step, &replaced);
   if (!status.ok()) {
     Abandon(step);
     return status;
   }
+  // From here on the new checkpoint stands in its place and the one before it is only removed when
+  // the disk knows that.
+  RETURN_IF_ERROR(SyncDirectory(folder_));
   damaged_.erase(step);
   // The checkpoint is safe: what cannot be deleted is a nuisance, not a failure to save.
-  status = RemoveOld(step);
+  status = replaced.empty() ? absl::OkStatus() : RemoveRecursively(replaced);
+  status.Update(RemoveOld(step));
   if (!status.ok()) LOG(WARNING) << "old checkpoints stay: " << status.message();
   return absl::OkStatus();
 }
 
 // Renames the finished folder to its place. Where a checkpoint of that step exists, the two change
-// places in one move, so that at no instant neither is there.
-absl::Status CheckpointStore::Publish(int64_t step) {
+// places in one move, so that at no instant neither is there, and `replaced` is where the old one
+// lies. After an error all is as it was.
+absl::Status CheckpointStore::Publish(int64_t step, std::string* replaced) {
   const std::string from = TemporaryPathOf(step), to = PathOf(step);
-  if (!PathExists(to)) {
-    RETURN_IF_ERROR(RenamePath(from, to));
-    return SyncDirectory(folder_);
-  }
+  if (!PathExists(to)) return RenamePath(from, to);
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) {
-    RETURN_IF_ERROR(SyncDirectory(folder_));
-    return RemoveRecursively(from);
+    *replaced = from;
+    return absl::OkStatus();
   }
   if (errno != EINVAL && errno != ENOSYS) {
     return absl::InternalError(
@@ -108,9 +114,15 @@ absl::Status CheckpointStore::Publish(int64_t step) {
   // A file system without exchange: the old one goes to the trash first.
   const std::string trash = JoinPath(folder_, kTrashPrefix + StepName(step));
   RETURN_IF_ERROR(RenamePath(to, trash));
-  RETURN_IF_ERROR(RenamePath(from, to));
-  RETURN_IF_ERROR(SyncDirectory(folder_));
-  return RemoveRecursively(trash);
+  const absl::Status status = RenamePath(from, to);
+  if (!status.ok()) {
+    const absl::Status back = RenamePath(trash, to);
+    if (!back.ok())
+      LOG(WARNING) << "'" << trash << "' holds the checkpoint before: " << back.message();
+    return status;
+  }
+  *replaced = trash;
+  return absl::OkStatus();
 }
 
 absl::Status CheckpointStore::Recover() {

@@ -64,7 +64,7 @@ class CheckpointStore {
  private:
   std::string TemporaryPathOf(int64_t step) const;
   absl::Status RemoveLeftovers();
-  absl::Status Publish(int64_t step);
+  absl::Status Publish(int64_t step, std::string* replaced);
   absl::Status RemoveOld(int64_t committed);
   absl::Status Discard(const std::string& path);
 

@@ -170,6 +170,7 @@ absl::Status Run(const CommandInput& input) {
     return status;
   }
   RETURN_IF_ERROR(RenamePath(partial, out));
+  RETURN_IF_ERROR(SyncParentDirectory(out));
   std::printf("scores in %s\n", out.c_str());
   return absl::OkStatus();
 }

@@ -141,8 +141,7 @@ absl::Status WriteFileAtomically(const std::string& path, absl::string_view byte
   RETURN_IF_ERROR(writer->Append(bytes));
   RETURN_IF_ERROR(writer->Close());
   RETURN_IF_ERROR(RenamePath(beside, path));
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  return SyncDirectory(folder.empty() ? "." : folder);
+  return SyncParentDirectory(path);
 }
 
 absl::Status CreateDirectories(const std::string& path) {
@@ -159,6 +158,11 @@ absl::Status SyncDirectory(const std::string& path) {
   absl::Status status = result == 0 ? absl::OkStatus() : ErrnoStatus("cannot sync folder", path);
   ::close(fd);
   return status;
+}
+
+absl::Status SyncParentDirectory(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return SyncDirectory(folder.empty() ? "." : folder);
 }
 
 absl::Status RenamePath(const std::string& from, const std::string& to) {
@@ -191,9 +195,10 @@ absl::StatusOr<std::vector<std::string>> ListDirectory(const std::string& path) 
   std::filesystem::directory_iterator it(path, code);
   if (code) return FromErrorCode("cannot list folder", path, code);
   for (const auto end = std::filesystem::directory_iterator(); it != end; it.increment(code)) {
-    if (code) return FromErrorCode("cannot list folder", path, code);
     names.push_back(it->path().filename().string());
   }
+  // An iterator that could not go on is at the end.
+  if (code) return FromErrorCode("cannot list folder", path, code);
   std::sort(names.begin(), names.end());
   return names;
 }

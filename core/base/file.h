@@ -23,6 +23,8 @@ absl::Status WriteFileAtomically(const std::string& path, absl::string_view byte
 
 absl::Status CreateDirectories(const std::string& path);
 absl::Status SyncDirectory(const std::string& path);
+// The folder that `path` lies in: what was made or renamed there is known to the disk.
+absl::Status SyncParentDirectory(const std::string& path);
 absl::Status RenamePath(const std::string& from, const std::string& to);
 absl::Status RemoveRecursively(const std::string& path);
 bool PathExists(const std::string& path);
