@@ -11,7 +11,6 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "checkpoint/work_folder_lock.h"
 #include "configs/ablation_grid.h"
 #include "configs/config_reader.h"
 #include "core/base/file.h"
@@ -19,6 +18,7 @@
 #include "core/base/nearest_name.h"
 #include "core/base/status_macros.h"
 #include "core/base/text_table.h"
+#include "data/build_lock.h"
 #include "launch/ablate_cell.h"
 #include "launch/ablate_page.h"
 #include "launch/ablate_report.h"
@@ -102,12 +102,12 @@ void PrintGrid(const AblationGrid& grid, const std::vector<size_t>& cells,
   std::printf("\n%s", table.ToString().c_str());
 }
 
-// Writes the report of the cells that are done. Where another process is at it, that one sees what
-// this one sees: cells are finished before.
+// Writes the report of the cells that are done. Of two processes the later one writes it again: it
+// may have seen more of them.
 absl::Status WriteReport(const AblationGrid& grid) {
-  const auto lock = WorkFolderLock::Acquire(grid.out_dir);
-  if (absl::IsFailedPrecondition(lock.status())) return absl::OkStatus();
-  RETURN_IF_ERROR(lock.status());
+  ASSIGN_OR_RETURN(const auto lock,
+                   BuildLock::Wait(JoinPath(grid.out_dir, ".lock"),
+                                   absl::StrCat("writes '", grid.out_dir, "/report.html'")));
   ASSIGN_OR_RETURN(const AblationResults results, ReadAblationResults(grid));
   const AblationReport report = MakeAblationReport(grid, results);
   RETURN_IF_ERROR(
