@@ -361,7 +361,6 @@ absl::StatusOr<PruneOptions> MakeOptions(const config::PruneConfig& config) {
   PruneOptions options;
   if (config.out_dir().empty()) return Wrong("out_dir is missing; expected a new folder");
   options.out_dir = config.out_dir();
-  while (options.out_dir.size() > 1 && options.out_dir.back() == '/') options.out_dir.pop_back();
   if (config.source().empty()) return Wrong("there is no source; expected source { path: ... }");
   ASSIGN_OR_RETURN(options.rules, MakePruneRules(config.rule()));
   ASSIGN_OR_RETURN(options.sources, MakeSources(config.source()));

@@ -233,7 +233,8 @@ class Build {
     }
     RETURN_IF_ERROR(file->Append(buffer));
     RETURN_IF_ERROR(file->Close());
-    return RenamePath(partial, path);
+    RETURN_IF_ERROR(RenamePath(partial, path));
+    return SyncDirectory(options_.cache_dir);
   }
 
   const KeptRowsOptions& options_;

@@ -1,10 +1,14 @@
 #include "mixtures/pruning/pruner.h"
 
+#include <algorithm>
+#include <filesystem>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "core/base/file.h"
 #include "core/base/status_macros.h"
 #include "data/line_writer.h"
@@ -29,12 +33,33 @@ std::string DroppedLine(const LookedRow& row, absl::string_view source, const st
   return absl::StrCat(text, ",\"row\":", row.line, "}");
 }
 
+std::string WithoutLastSlashes(absl::string_view path) {
+  while (path.size() > 1 && absl::ConsumeSuffix(&path, "/")) continue;
+  return std::string(path);
+}
+
+// Whether the path is that of the folder or of something in it; neither need exist.
+bool LiesIn(const std::string& path, const std::string& folder) {
+  const auto resolved = [](const std::string& name) {
+    std::error_code code;
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(name, code), code);
+  };
+  const std::filesystem::path inner = resolved(path), outer = resolved(folder);
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
+
+absl::Status SyncFolderOf(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return SyncDirectory(folder.empty() ? "." : folder);
+}
+
 // Writes what is kept, and on request what is not, beside the place where it is to be.
 class Pruner : public PruneSink {
  public:
   explicit Pruner(const PruneOptions& options)
       : options_(options),
-        partial_(options.out_dir + ".partial"),
+        out_dir_(WithoutLastSlashes(options.out_dir)),
+        partial_(out_dir_ + ".partial"),
         dropped_partial_(options.dropped_path + ".partial") {}
 
   // Removes what an error left half-written.
@@ -75,8 +100,10 @@ class Pruner : public PruneSink {
   absl::Status CheckPlaces() const;
   absl::Status OpenOutputs();
   absl::StatusOr<PruneReport> Commit(PrunePasses& passes);
+  absl::Status Publish();
 
   const PruneOptions& options_;
+  std::string out_dir_;
   std::string partial_;
   std::string dropped_partial_;
   bool began_ = false;
@@ -85,22 +112,30 @@ class Pruner : public PruneSink {
 };
 
 absl::Status Pruner::CheckPlaces() const {
-  if (PathExists(options_.out_dir)) {
-    if (!IsDirectory(options_.out_dir)) {
-      return absl::AlreadyExistsError(
-          absl::StrCat("'", options_.out_dir, "' is a file; expected a new or empty folder"));
-    }
-    ASSIGN_OR_RETURN(const auto names, ListDirectory(options_.out_dir));
-    if (!names.empty()) {
-      return absl::AlreadyExistsError(absl::StrCat("'", options_.out_dir, "' is not empty (",
-                                                   names.front(),
-                                                   "); expected a new or empty folder"));
-    }
+  const auto taken = [this](absl::string_view what) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("'", out_dir_, "' is ", what, "; expected a new or empty folder"));
+  };
+  const std::string name = BaseName(out_dir_);
+  if (name.empty() || name == "." || name == "..") return taken("no name of a folder");
+  // Nothing can be renamed to it, wherever it leads.
+  std::error_code code;
+  if (std::filesystem::is_symlink(out_dir_, code)) return taken("a symbolic link");
+  if (PathExists(out_dir_)) {
+    if (!IsDirectory(out_dir_)) return taken("a file");
+    ASSIGN_OR_RETURN(const auto names, ListDirectory(out_dir_));
+    if (!names.empty()) return taken(absl::StrCat("not empty (", names.front(), ")"));
   }
-  if (absl::StartsWith(options_.dropped_path, options_.out_dir + "/")) {
+  if (options_.dropped_path.empty()) return absl::OkStatus();
+  for (const std::string& folder : {out_dir_, partial_}) {
+    if (!LiesIn(options_.dropped_path, folder)) continue;
     return absl::InvalidArgumentError(
-        absl::StrCat("'", options_.dropped_path, "' lies in '", options_.out_dir,
+        absl::StrCat("'", options_.dropped_path, "' lies in '", folder,
                      "', which is written as a whole; put the dropped rows elsewhere"));
+  }
+  if (IsDirectory(options_.dropped_path)) {
+    return absl::AlreadyExistsError(absl::StrCat(
+        "'", options_.dropped_path, "' is a folder; expected a file for the dropped rows"));
   }
   return absl::OkStatus();
 }
@@ -138,12 +173,23 @@ absl::StatusOr<PruneReport> Pruner::Commit(PrunePasses& passes) {
   RETURN_IF_ERROR(
       WriteFileAtomically(JoinPath(partial_, "ledger.json"), passes.ledger().ToJson(facts)));
   RETURN_IF_ERROR(SyncDirectory(partial_));
-  if (dropped_writer_ != nullptr) {
-    RETURN_IF_ERROR(dropped_writer_->Close());
-    RETURN_IF_ERROR(RenamePath(dropped_partial_, options_.dropped_path));
-  }
-  RETURN_IF_ERROR(RenamePath(partial_, options_.out_dir));
+  if (dropped_writer_ != nullptr) RETURN_IF_ERROR(dropped_writer_->Close());
+  RETURN_IF_ERROR(Publish());
   return report;
+}
+
+// Gives both outputs their names, or neither.
+absl::Status Pruner::Publish() {
+  RETURN_IF_ERROR(RenamePath(partial_, out_dir_));
+  if (dropped_writer_ != nullptr) {
+    const absl::Status renamed = RenamePath(dropped_partial_, options_.dropped_path);
+    if (!renamed.ok()) {
+      RenamePath(out_dir_, partial_).IgnoreError();  // to be removed
+      return renamed;
+    }
+    RETURN_IF_ERROR(SyncFolderOf(options_.dropped_path));
+  }
+  return SyncFolderOf(out_dir_);
 }
 
 }  // namespace

@@ -19,11 +19,12 @@ struct PruneOptions {
   uint64_t seed = 0;
   int threads = 1;
   // Receives SOURCE.jsonl or SOURCE.jsonl.zst for each source, and ledger.json; must be new or
-  // empty. All of it is written beside and renamed at the end: an error leaves nothing.
+  // empty, and no symbolic link; slashes at its end mean nothing. All of it is written beside and
+  // renamed at the end: an error leaves nothing.
   std::string out_dir;
   bool zstd = true;
   // Receives the dropped rows with rule and reason, as JSON lines; empty: nowhere. Outside of
-  // out_dir.
+  // out_dir; no folder.
   std::string dropped_path;
   // List the hash of every dropped row in the ledger.
   bool list_hashes = false;

@@ -36,7 +36,7 @@ TEST_F(PruneConfigTest, NamesAreMadeWhereNoneIsGiven) {
       "rule { urls {} } rule { name: \"mine\" urls { max_share: 0.5 side: TARGETS } language: "
       "\"sw\" } rule { urls {} }");
   ASSERT_TRUE(options.ok()) << options.status();
-  EXPECT_EQ(options->out_dir, "out");
+  EXPECT_EQ(options->out_dir, "out/");
   EXPECT_EQ(options->sources[0].name, "wiki");
   EXPECT_TRUE(options->sources[0].layout.allow_empty_targets);
   ASSERT_EQ(options->rules.size(), 3u);

@@ -1,7 +1,15 @@
 #include "mixtures/pruning/pruner.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <thread>
 
 #include "core/base/hash.h"
 #include "tests/mixtures/pruning/prune_fixture.h"
@@ -41,6 +49,27 @@ class PrunerTest : public PruneTest {
                       Rule("exact", ExactDuplicateOptions{}), Rule("length", short_inputs),
                       Rule("random", CapOptions{.rows = static_cast<int64_t>(rows / 20)})},
             .seed = 3};
+  }
+
+  // Prunes rows that come through a pipe; `meanwhile` happens when all outputs are open.
+  absl::Status RunMeanwhile(PruneOptions& options, const std::function<void()>& meanwhile) {
+    const std::string pipe = JoinPath(folder_, "pipe.jsonl");
+    EXPECT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    std::thread writer([&] {
+      std::ofstream stream(pipe);  // waits for the reader
+      meanwhile();
+      stream << ToLine({"x", "y"}, 0) << ToLine({"z", ""}, 1);
+    });
+    options.sources = {{.name = "pipe", .files = {{.path = pipe}}}};
+    options.sources[0].layout.allow_empty_targets = true;
+    options.rules = {Rule("target", TargetOptions{})};
+    const absl::Status status = Prune(options).status();
+    // Where nobody read, the writer still waits.
+    const int release = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK);
+    writer.join();
+    ::close(release);
+    EXPECT_TRUE(RemoveRecursively(pipe).ok());
+    return status;
   }
 
   absl::Status Fail(PruneOptions options) {
@@ -285,6 +314,78 @@ TEST_F(PrunerTest, NeverWritesIntoAFolderThatHoldsSomething) {
   options.dropped_path = options.out_dir + "/dropped.jsonl";
   ASSERT_TRUE(RemoveRecursively(options.out_dir).ok());
   EXPECT_THAT(std::string(Prune(options).status().message()), HasSubstr("written as a whole"));
+}
+
+TEST_F(PrunerTest, SlashesAtTheEndOfTheFolderMeanNothing) {
+  PruneOptions options = {.sources = {Source("a", {{"x", "y"}})},
+                          .rules = {Rule("target", TargetOptions{})},
+                          .out_dir = JoinPath(folder_, "out//")};
+  ASSERT_TRUE(CreateDirectories(options.out_dir).ok());
+  for (int existed = 1; existed >= 0; --existed) {
+    const auto report = Prune(options);
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_THAT(*ListDirectory(options.out_dir), ElementsAre("a.jsonl.zst", "ledger.json"));
+    EXPECT_THAT(*ListDirectory(folder_), ElementsAre("a.jsonl", "out"));
+    ASSERT_TRUE(RemoveRecursively(JoinPath(folder_, "out")).ok());
+  }
+}
+
+TEST_F(PrunerTest, PlacesThatNothingCanBeRenamedToAreRefused) {
+  const std::string target = JoinPath(folder_, "target"), link = JoinPath(folder_, "link");
+  ASSERT_TRUE(CreateDirectories(target).ok());
+  std::filesystem::create_directory_symlink(target, link);
+  std::filesystem::create_directory_symlink(folder_ + "/nowhere", folder_ + "/dangling");
+  const PruneOptions good = {.sources = {Source("a", {{"x", "y"}, {"z", ""}})},
+                             .rules = {Rule("target", TargetOptions{})},
+                             .out_dir = JoinPath(folder_, "out"),
+                             .dropped_path = JoinPath(folder_, "dropped.jsonl")};
+  const std::vector<std::string> before = *ListDirectory(folder_);
+  const auto error = [&](const PruneOptions& options) {
+    const absl::Status status = Prune(options).status();
+    EXPECT_FALSE(status.ok()) << options.out_dir << " " << options.dropped_path;
+    EXPECT_EQ(*ListDirectory(folder_), before);
+    EXPECT_THAT(*ListDirectory(target), IsEmpty());
+    return std::string(status.message());
+  };
+  PruneOptions bad = good;
+  for (const char* name : {"link", "link/", "dangling"}) {
+    bad.out_dir = JoinPath(folder_, name);
+    EXPECT_THAT(error(bad), HasSubstr("is a symbolic link; expected a new or empty folder"));
+  }
+  for (const std::string& name : {std::string(), target + "/.", target + "/.."}) {
+    bad.out_dir = name;
+    EXPECT_THAT(error(bad), HasSubstr("is no name of a folder"));
+  }
+  bad = good;
+  bad.dropped_path = target;
+  EXPECT_THAT(error(bad), HasSubstr("is a folder; expected a file for the dropped rows"));
+  bad.out_dir = target;
+  for (const char* name : {"/target", "/link/rows.jsonl", "/./target/rows.jsonl"}) {
+    bad.dropped_path = folder_ + name;
+    EXPECT_THAT(error(bad), HasSubstr("written as a whole"));
+  }
+  bad.dropped_path = target + ".partial/rows.jsonl";
+  EXPECT_THAT(error(bad), HasSubstr("written as a whole"));
+  EXPECT_TRUE(Prune(good).ok());
+}
+
+TEST_F(PrunerTest, OutputsAppearTogetherOrNotAtAll) {
+  PruneOptions options = {.out_dir = JoinPath(folder_, "out"),
+                          .dropped_path = JoinPath(folder_, "dropped.jsonl")};
+  EXPECT_FALSE(RunMeanwhile(options, [this] {
+                 EXPECT_TRUE(CreateDirectories(folder_ + "/out").ok());
+                 Write("out/other", "");
+               }).ok());
+  EXPECT_THAT(*ListDirectory(folder_), ElementsAre("out"));
+  EXPECT_THAT(*ListDirectory(options.out_dir), ElementsAre("other"));
+  ASSERT_TRUE(RemoveRecursively(options.out_dir).ok());
+  EXPECT_FALSE(RunMeanwhile(options, [&] {
+                 EXPECT_TRUE(CreateDirectories(options.dropped_path).ok());
+               }).ok());
+  EXPECT_THAT(*ListDirectory(folder_), ElementsAre("dropped.jsonl"));
+  ASSERT_TRUE(RemoveRecursively(options.dropped_path).ok());
+  EXPECT_TRUE(RunMeanwhile(options, [] {}).ok());
+  EXPECT_THAT(*ListDirectory(folder_), ElementsAre("dropped.jsonl", "out"));
 }
 
 }  // namespace
