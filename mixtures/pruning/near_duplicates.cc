@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/base/hash.h"
+#include "core/base/philox.h"
 #include "core/base/status_macros.h"
 #include "mixtures/pruning/exact_duplicates.h"
 #include "mixtures/pruning/minhash.h"
@@ -167,11 +168,19 @@ class NearDuplicateRule : public Rule {
     return static_cast<double>(agree) / count < options_.threshold - 5 * deviation;
   }
 
+  // The key of a text of `source` in a band's table. Where sources are not compared with each other
+  // each has keys of its own, lest the texts of one crowd out those of the next.
+  uint32_t KeyOf(uint32_t key, int source) const {
+    if (source < 0 || !options_.within_source) return key;
+    return static_cast<uint32_t>(MixBits(key | (static_cast<uint64_t>(source) + 1) << 32));
+  }
+
   // Texts that share a band with this one, each once, in the order they are found.
   std::vector<uint32_t> Candidates(const RowPlace& place, const Opinion& opinion) const {
     std::vector<uint32_t> found, candidates;
     for (size_t b = 0; b < bands_.size(); ++b) {
-      bands_[b].Find(static_cast<uint32_t>(opinion.keys[b]), &found);
+      if (options_.within_source && options_.evaluation) bands_[b].Find(opinion.keys[b], &found);
+      bands_[b].Find(KeyOf(opinion.keys[b], place.source), &found);
     }
     for (const uint32_t text : found) {
       const int source = PackedSource(texts_[text].place);
@@ -195,7 +204,7 @@ class NearDuplicateRule : public Rule {
                       .place = PackPlace(place.source, place.row),
                       .size = static_cast<uint32_t>(opinion.text.size())});
     for (size_t b = 0; b < bands_.size(); ++b) {
-      bands_[b].Add(static_cast<uint32_t>(opinion.keys[b]), text);
+      bands_[b].Add(KeyOf(opinion.keys[b], place.source), text);
     }
     return absl::OkStatus();
   }

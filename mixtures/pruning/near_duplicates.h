@@ -13,7 +13,7 @@ namespace frond {
 // character n-grams, so no row is dropped by an estimate. Texts that stay lie in a temporary file
 // in `context.scratch_dir`; in memory lie 24 bytes a text, and 8 bytes for each band in tables that
 // are at most three quarters full. A text is compared with at most kMaxNearCandidates candidates,
-// and a band keeps at most 16 texts of one value.
+// and a band keeps at most 16 texts of one value, with `within_source` of each source.
 constexpr size_t kMaxNearCandidates = 64;
 absl::StatusOr<std::unique_ptr<Rule>> MakeNearDuplicateRule(const NearDuplicateOptions& options,
                                                             const RuleContext& context);

@@ -127,6 +127,28 @@ TEST_F(NearDuplicatesTest, PlantedOnesAreFoundAndNothingElse) {
   }
 }
 
+// More sources than a band remembers texts of one value.
+TEST_F(NearDuplicatesTest, SourcesThatAreComparedWithThemselvesDoNotCrowdEachOtherOut) {
+  const TestRow same = LongRow(), held = LongRow();
+  PruneOptions options = {.evaluation = {Source("held", {held})},
+                          .rules = {Rule("near", NearDuplicateOptions{.within_source = true})}};
+  for (int s = 0; s < 40; ++s) {
+    const TestRow own = LongRow();
+    options.sources.push_back(
+        Source(absl::StrCat("s", s), {same, Worn(same, 0.9, 0.95), own, held, own}));
+  }
+  const auto report = Run(options);
+  ASSERT_TRUE(report.ok()) << report.status();
+  for (const PruneSource& source : options.sources) {
+    EXPECT_THAT(Kept(options, source.name), testing::ElementsAre(0, 2)) << source.name;
+  }
+  for (const nlohmann::json& row : Lines(options.dropped_path)) {
+    const std::string reason = row["reason"], source = row["source"];
+    EXPECT_THAT(reason, testing::EndsWith(row["row"]["id"] == 3 ? "of evaluation set held"
+                                                                : "of " + source));
+  }
+}
+
 TEST_F(NearDuplicatesTest, SameBytesForAnyNumberOfThreads) {
   std::vector<TestRow> rows;
   for (int i = 0; i < 4000; ++i) {
