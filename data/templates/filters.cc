@@ -4,7 +4,10 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -231,13 +234,10 @@ Result UniqueFilter(const Value& input, const Arguments& arguments, uint64_t) {
   const bool sensitive = arguments.Flag(0, "case_sensitive", false);
   ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input));
   std::vector<Value> unique;
+  std::unordered_set<std::string> seen;
   for (const Value& element : elements) {
-    const Json key = SortKey(element.json(), sensitive);
-    if (std::none_of(unique.begin(), unique.end(), [&](const Value& other) {
-          return Equal(SortKey(other.json(), sensitive), key);
-        })) {
-      unique.push_back(element);
-    }
+    std::optional<std::string> key = Identity(SortKey(element.json(), sensitive));
+    if (!key.has_value() || seen.insert(*std::move(key)).second) unique.push_back(element);
   }
   return ListOf(unique);
 }
@@ -278,15 +278,13 @@ Result MostFrequentFilter(const Value& input, const Arguments& arguments, uint64
   RETURN_IF_ERROR(arguments.Check(0, {}));
   ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input));
   std::vector<std::pair<Value, int64_t>> counts;
+  std::unordered_map<std::string, size_t> places;
   for (const Value& element : elements) {
-    const auto same = std::find_if(counts.begin(), counts.end(), [&](const auto& count) {
-      return Equal(count.first.json(), element.json());
-    });
-    if (same == counts.end()) {
-      counts.emplace_back(element, 1);
-    } else {
-      ++same->second;
-    }
+    const std::optional<std::string> key = Identity(element.json());
+    const size_t place =
+        key.has_value() ? places.emplace(*key, counts.size()).first->second : counts.size();
+    if (place == counts.size()) counts.emplace_back(element, 0);
+    ++counts[place].second;
   }
   int64_t most = 0;
   for (const auto& [element, count] : counts) most = std::max(most, count);

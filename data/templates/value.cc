@@ -39,6 +39,43 @@ long double NumberOf(const Json& json) {
                          : static_cast<long double>(json.get<double>());
 }
 
+// Whole numbers as such, whether they are integers, floats or booleans; false for NaN.
+bool AppendNumber(const Json& json, std::string* text) {
+  const long double number = NumberOf(json);
+  if (std::isnan(number)) return false;
+  if (number != std::trunc(number) || std::fabs(number) >= 0x1p64L) {
+    absl::StrAppend(text, "#", FloatText(json.get<double>()));
+  } else if (number < 0) {
+    absl::StrAppend(text, "#-", static_cast<uint64_t>(-number));
+  } else {
+    absl::StrAppend(text, "#", static_cast<uint64_t>(number));
+  }
+  return true;
+}
+
+// False where the value holds NaN. The first byte of each value tells its kind, and a text says how
+// long it is, so that no value's form begins another's.
+bool AppendIdentity(const Json& json, std::string* text) {
+  if (IsNumber(json)) return AppendNumber(json, text);
+  if (json.is_string()) {
+    const auto& string = json.get_ref<const std::string&>();
+    absl::StrAppend(text, "'", string.size(), ":", string);
+    return true;
+  }
+  if (json.is_null()) {
+    text->push_back('!');
+    return true;
+  }
+  const bool is_map = json.is_object();
+  text->push_back(is_map ? '{' : '[');
+  for (auto element = json.begin(); element != json.end(); ++element) {
+    if (is_map) absl::StrAppend(text, element.key().size(), ":", element.key());
+    if (!AppendIdentity(*element, text)) return false;
+  }
+  text->push_back(is_map ? '}' : ']');
+  return true;
+}
+
 // n copies of a text or list; negative counts as none.
 absl::StatusOr<Json> Repeat(const Json& value, int64_t n) {
   ASSIGN_OR_RETURN(const int64_t length, Length(value));
@@ -240,6 +277,12 @@ bool Equal(const Json& a, const Json& b) {
     if (other == b.end() || !Equal(element, *other)) return false;
   }
   return true;
+}
+
+std::optional<std::string> Identity(const Json& json) {
+  std::string text;
+  if (!AppendIdentity(json, &text)) return std::nullopt;
+  return text;
 }
 
 absl::StatusOr<int> Compare(const Json& a, const Json& b) {

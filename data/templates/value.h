@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -74,6 +75,9 @@ std::string Repr(const Json& json);
 std::string FloatText(double value);
 
 bool Equal(const Json& a, const Json& b);
+// A text that equal values have in common and no others, to find a value among many; null for NaN,
+// which equals nothing, and for what holds it.
+std::optional<std::string> Identity(const Json& json);
 // Negative, zero or positive; an error where the kinds have no order.
 absl::StatusOr<int> Compare(const Json& a, const Json& b);
 // `a op b` for == != < <= > >=.

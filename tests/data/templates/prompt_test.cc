@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <random>
 #include <set>
 #include <string>
 
@@ -175,6 +176,44 @@ TEST(JinjaTest, ComparesAndPrintsNumbersThatItCannotComputeWith) {
   EXPECT_THAT(Jinja("{{ 1e19 | int }} ||| x", row), HasSubstr("1e+19 is too large"));
   EXPECT_EQ(Jinja("{{ -9223372036854775808.0 | int }} ||| {{ 'inf' | int(7) }}", row),
             "-9223372036854775808 => 7");
+}
+
+TEST(JinjaTest, FindsEqualElementsAsComparisonsDo) {
+  EXPECT_EQ(Jinja("{{ [2, true, 1, 1.0, 2.0, 0.5, '1', none, [1, [2.0]], [1.0, [2]], {'a': 0}, "
+                  "{'a': -0.0}, {'a': false, 'b': 1}, none, ['1:a'], '1:a', -1, -1.0, '', [], {}] "
+                  "| unique }} ||| {{ ['x', 'X', '\u00e9', '\u00c9', ''] | unique }} "
+                  "{{ ['x', 'X', 'x'] | unique(true) }}",
+                  {}),
+            "[2, True, 0.5, '1', None, [1, [2.0]], {'a': 0}, {'a': False, 'b': 1}, ['1:a'], "
+            "'1:a', -1, '', [], {}] => ['x', '\u00e9', ''] ['x', 'X']");
+  // NaN equals nothing.
+  EXPECT_EQ(Jinja("{% set n = 1e308 * 10 - 1e308 * 10 %}{{ [n, n, [n], [n]] | unique }} ||| "
+                  "{{ [n, n, 3] | most_frequent }}",
+                  {}),
+            "[nan, nan, [nan], [nan]] => [nan, nan, 3]");
+  EXPECT_EQ(Jinja("{{ ['b', 1, 'a', true, 'a', [1], [1.0], 2] | most_frequent }} ||| "
+                  "{{ [] | most_frequent }}",
+                  {}),
+            "[1, 'a', [1]] => []");
+  std::mt19937_64 random(std::random_device{}());
+  const json kinds = json::parse(
+      R"([0, 1, -1, 1.0, 0.5, true, false, null, "", "1", "a", [], {}, [1], [true], {"a": 1},
+          {"a": 1.0}, 18446744073709551615, 18446744073709551616.0, 9007199254740993,
+          9007199254740992.0, "A", ["a"], [["a"]], 1e300, -1e300])");
+  for (int i = 0; i < 100; ++i) {
+    json row = {{"list", json::array()}};
+    for (int k = 0; k < 30; ++k) row["list"].push_back(kinds[random() % kinds.size()]);
+    EXPECT_EQ(Jinja("{% set ns = namespace(l=[]) %}{% for e in list %}{% if e not in ns.l %}"
+                    "{% set ns.l = ns.l + [e] %}{% endif %}{% endfor %}{{ ns.l }} ||| .",
+                    row),
+              Jinja("{{ list | unique(true) }} ||| .", row))
+        << row;
+  }
+  // Comparing all pairs takes minutes.
+  EXPECT_EQ(Jinja("{{ range(100000) | unique | length }} ||| "
+                  "{{ range(100000) | most_frequent | length }}",
+                  {}),
+            "100000 => 100000");
 }
 
 TEST(JinjaTest, EndsWhatWouldNotEnd) {
