@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
 
 namespace frond::templates {
 
@@ -35,6 +36,12 @@ absl::StatusOr<int64_t> Arguments::Integer(size_t place, absl::string_view name,
 bool Arguments::Flag(size_t place, absl::string_view name, bool otherwise) const {
   const Json* found = Find(place, name);
   return found == nullptr ? otherwise : Truth(*found);
+}
+
+absl::Status Arguments::Take() const {
+  for (const Value& value : positional) RETURN_IF_ERROR(budget->TakeFor(value.json()));
+  for (const auto& [name, value] : named) RETURN_IF_ERROR(budget->TakeFor(value.json()));
+  return absl::OkStatus();
 }
 
 absl::Status Arguments::Check(size_t required,

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "data/templates/budget.h"
 #include "data/templates/value.h"
 
 namespace frond::templates {
@@ -18,6 +19,7 @@ namespace frond::templates {
 struct Arguments {
   std::vector<Value> positional;
   std::vector<std::pair<std::string, Value>> named;
+  Budget* budget = nullptr;  // what the call takes from
 
   // The argument at `place` or called `name`; null where it is not given or is none.
   const Json* Find(size_t place, absl::string_view name) const;
@@ -27,6 +29,8 @@ struct Arguments {
   absl::StatusOr<int64_t> Integer(size_t place, absl::string_view name, int64_t otherwise) const;
   bool Flag(size_t place, absl::string_view name, bool otherwise) const;
 
+  // Takes what reading all of them costs.
+  absl::Status Take() const;
   // An error where there are more than these, or fewer than `required`, or one of another name.
   absl::Status Check(size_t required, std::initializer_list<absl::string_view> names) const;
 };

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/philox.h"
 #include "core/base/status_macros.h"
+#include "data/templates/budget.h"
 #include "data/templates/filters.h"
 #include "data/templates/methods.h"
 #include "data/templates/predicates.h"
@@ -16,12 +17,9 @@ namespace {
 using Kind = Expression::Kind;
 using Result = absl::StatusOr<Value>;
 
-// Bounds what one row may cost: a template is no program.
-constexpr int64_t kMostIterations = 1000000;
-constexpr size_t kLongestText = size_t{1} << 26;
-
 absl::Status Bad(std::string message) { return absl::InvalidArgumentError(std::move(message)); }
 Value Of(Json json) { return Value(std::move(json)); }
+int64_t Size(const std::string& text) { return static_cast<int64_t>(text.size()); }
 
 struct Loop {
   const std::vector<Value>* elements;
@@ -40,7 +38,6 @@ class Evaluator {
 
   absl::Status Run(const std::vector<Statement>& body, std::vector<std::string>* parts) {
     for (const Statement& statement : body) {
-      if (parts->back().size() > kLongestText) return Bad("the text grows without end");
       RETURN_IF_ERROR(RunOne(statement, parts));
     }
     return absl::OkStatus();
@@ -52,6 +49,7 @@ class Evaluator {
   absl::Status RunOne(const Statement& statement, std::vector<std::string>* parts) {
     switch (statement.kind) {
       case Statement::Kind::kText:
+        RETURN_IF_ERROR(budget_.Take(Size(statement.text)));
         parts->back() += statement.text;
         return absl::OkStatus();
       case Statement::Kind::kSeparator:
@@ -59,6 +57,7 @@ class Evaluator {
         return absl::OkStatus();
       case Statement::Kind::kPrint: {
         ASSIGN_OR_RETURN(const std::string text, Printed(*statement.expression));
+        RETURN_IF_ERROR(budget_.Take(Size(text)));
         parts->back() += text;
         return absl::OkStatus();
       }
@@ -76,7 +75,7 @@ class Evaluator {
 
   absl::Status RunFor(const Statement& statement, std::vector<std::string>* parts) {
     ASSIGN_OR_RETURN(const Value list, Present(*statement.expression));
-    ASSIGN_OR_RETURN(std::vector<Value> elements, Elements(list));
+    ASSIGN_OR_RETURN(std::vector<Value> elements, Elements(list, &budget_));
     if (statement.condition != nullptr) {
       std::vector<Value> kept;
       for (const Value& element : elements) {
@@ -90,7 +89,7 @@ class Evaluator {
     }
     if (elements.empty()) return Run(statement.otherwise, parts);
     for (Loop loop = {&elements, 0}; loop.index < elements.size(); ++loop.index) {
-      if (++iterations_ > kMostIterations) return Bad("the loops never end");
+      RETURN_IF_ERROR(budget_.Take(Budget::kStep));
       frames_.push_back({.variables = {}, .loop = &loop});
       RETURN_IF_ERROR(Assign(statement.targets, elements[loop.index]));
       RETURN_IF_ERROR(Run(statement.body, parts));
@@ -112,7 +111,7 @@ class Evaluator {
 
   absl::Status Assign(const std::vector<std::string>& targets, const Value& value) {
     if (targets.size() == 1) return AssignOne(targets[0], value);
-    ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(value));
+    ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(value, &budget_));
     if (elements.size() != targets.size()) {
       return Bad(absl::StrCat(targets.size(), " names for ", elements.size(), " values"));
     }
@@ -132,6 +131,8 @@ class Evaluator {
     for (auto frame = frames_.rbegin(); frame != frames_.rend(); ++frame) {
       const auto found = frame->variables.find(name);
       if (found == frame->variables.end()) continue;
+      RETURN_IF_ERROR(budget_.TakeFor(found->second.json()));
+      RETURN_IF_ERROR(budget_.TakeFor(value.json()));
       Json map = found->second.json();
       if (!map.is_object()) break;
       map[target.substr(dot + 1)] = value.json();
@@ -152,6 +153,7 @@ class Evaluator {
               ? absl::StrCat("the field '", expression.name, "' is null")
               : absl::StrCat("line ", expression.line, " of the template prints none"));
     }
+    RETURN_IF_ERROR(budget_.TakeFor(value.json()));
     return Str(value.json());
   }
 
@@ -178,6 +180,7 @@ class Evaluator {
   }
 
   Result Evaluate(const Expression& e) {
+    RETURN_IF_ERROR(budget_.Take(Budget::kStep));
     switch (e.kind) {
       case Kind::kConstant:
         return e.constant;
@@ -191,7 +194,7 @@ class Evaluator {
       case Kind::kItem: {
         ASSIGN_OR_RETURN(const Value value, Defined(*e.operands[0]));
         ASSIGN_OR_RETURN(const Value key, Defined(*e.operands[1]));
-        return Item(value, key.json());
+        return Item(value, key.json(), &budget_);
       }
       case Kind::kSlice:
         return EvaluateSlice(e);
@@ -238,12 +241,12 @@ class Evaluator {
     }
     ASSIGN_OR_RETURN(const Value a, Defined(*e.operands[0]));
     if (e.kind == Kind::kNegative) {
-      ASSIGN_OR_RETURN(Json negative, Arithmetic("*", Json(-1), a.json()));
+      ASSIGN_OR_RETURN(Json negative, Arithmetic("*", Json(-1), a.json(), &budget_));
       return IsNumber(a.json()) ? Result(Of(std::move(negative)))
                                 : Bad(absl::StrCat("cannot compute -", KindOf(a.json())));
     }
     ASSIGN_OR_RETURN(const Value b, Defined(*e.operands[1]));
-    ASSIGN_OR_RETURN(Json result, Arithmetic(e.name, a.json(), b.json()));
+    ASSIGN_OR_RETURN(Json result, Arithmetic(e.name, a.json(), b.json(), &budget_));
     return Of(std::move(result));
   }
 
@@ -264,12 +267,14 @@ class Evaluator {
     Json json = e.kind == Kind::kList ? Json::array() : Json::object();
     for (size_t i = 0; i < e.operands.size(); ++i) {
       ASSIGN_OR_RETURN(const Value value, Present(*e.operands[i]));
+      RETURN_IF_ERROR(budget_.TakeFor(value.json()));
       if (e.kind == Kind::kList) {
         json.push_back(value.json());
         continue;
       }
       ASSIGN_OR_RETURN(const std::string key, MapKey(value.json()));
       ASSIGN_OR_RETURN(const Value element, Present(*e.operands[++i]));
+      RETURN_IF_ERROR(budget_.TakeFor(element.json()));
       json[key] = element.json();
     }
     return Of(std::move(json));
@@ -291,7 +296,7 @@ class Evaluator {
     if (!value.json().is_object()) {
       return Value::Missing(absl::StrCat("'", e.name, "' of ", KindOf(value.json())));
     }
-    return Item(value, Json(e.name));
+    return Item(value, Json(e.name), &budget_);
   }
 
   static Result LoopAttribute(const Loop& loop, absl::string_view name) {
@@ -321,12 +326,13 @@ class Evaluator {
       ASSIGN_OR_RETURN(const Value bound, Defined(*e.operands[i + 1]));
       bounds[i] = bound.json();
     }
-    return Slice(value, bounds[0], bounds[1], bounds[2]);
+    return Slice(value, bounds[0], bounds[1], bounds[2], &budget_);
   }
 
   Result Call(const Expression& e) {
     const size_t first = e.kind == Kind::kFunction ? 0 : 1;
     Arguments arguments;
+    arguments.budget = &budget_;
     for (size_t i = first; i < e.operands.size(); ++i) {
       ASSIGN_OR_RETURN(Value argument, Defined(*e.operands[i]));
       arguments.positional.push_back(std::move(argument));
@@ -361,13 +367,13 @@ class Evaluator {
     return Of(true);
   }
 
-  static absl::StatusOr<bool> CompareTwo(absl::string_view op, const Value& a, const Value& b) {
+  absl::StatusOr<bool> CompareTwo(absl::string_view op, const Value& a, const Value& b) {
     if (op == "in" || op == "not in") {
       if (b.is_nothing()) return op == "not in";
-      ASSIGN_OR_RETURN(const bool contains, Contains(b.json(), a.json()));
+      ASSIGN_OR_RETURN(const bool contains, Contains(b.json(), a.json(), &budget_));
       return contains == (op == "in");
     }
-    if (a.is_defined() && b.is_defined()) return Compares(op, a.json(), b.json());
+    if (a.is_defined() && b.is_defined()) return Compares(op, a.json(), b.json(), &budget_);
     if (op != "==" && op != "!=") {
       return Bad("the template compares with an element that is not there");
     }
@@ -376,7 +382,7 @@ class Evaluator {
 
   const Scope& scope_;
   std::vector<Frame> frames_;
-  int64_t iterations_ = 0;
+  Budget budget_;
   uint64_t draws_ = 0;
 };
 

@@ -28,12 +28,13 @@ absl::Status Bad(std::string message) { return absl::InvalidArgumentError(std::m
 Value Of(Json json) { return Value(std::move(json)); }
 
 // What `attribute` names below a value: keys and indices with dots between them.
-Result Attribute(const Value& value, absl::string_view path) {
+Result Attribute(const Value& value, absl::string_view path, Budget* budget) {
+  RETURN_IF_ERROR(budget->Take(Budget::kStep, static_cast<int64_t>(path.size())));
   Value at = value;
   for (const absl::string_view key : absl::StrSplit(path, '.')) {
     int64_t index = 0;
     const bool is_index = absl::SimpleAtoi(key, &index);
-    ASSIGN_OR_RETURN(at, Item(at, is_index ? Json(index) : Json(std::string(key))));
+    ASSIGN_OR_RETURN(at, Item(at, is_index ? Json(index) : Json(std::string(key)), budget));
     if (at.is_missing()) return absl::NotFoundError(absl::StrCat("there is no ", at.what()));
   }
   return at;
@@ -45,11 +46,12 @@ std::string TextOf(const Value& value) { return value.is_nothing() ? "" : Str(va
 // The elements of `input`, or what `attribute` names below each.
 absl::StatusOr<std::vector<Value>> ElementsOf(const Value& input, const Arguments& arguments,
                                               size_t place) {
-  ASSIGN_OR_RETURN(std::vector<Value> elements, Elements(input));
+  ASSIGN_OR_RETURN(std::vector<Value> elements, Elements(input, arguments.budget));
   const Json* attribute = arguments.Find(place, "attribute");
   if (attribute == nullptr) return elements;
+  const std::string path = Str(*attribute);
   for (Value& element : elements) {
-    ASSIGN_OR_RETURN(element, Attribute(element, Str(*attribute)));
+    ASSIGN_OR_RETURN(element, Attribute(element, path, arguments.budget));
   }
   return elements;
 }
@@ -159,7 +161,7 @@ Result AbsFilter(const Value& input, const Arguments& arguments, uint64_t) {
   if (!IsInteger(json) || IntegerOf(json) >= 0) {
     return json.is_boolean() ? Of(IntegerOf(json)) : input;
   }
-  ASSIGN_OR_RETURN(Json positive, Arithmetic("*", Json(-1), json));
+  ASSIGN_OR_RETURN(Json positive, Arithmetic("*", Json(-1), json, arguments.budget));
   return Of(std::move(positive));
 }
 
@@ -167,17 +169,17 @@ Result AbsFilter(const Value& input, const Arguments& arguments, uint64_t) {
 
 Result ChoiceFilter(const Value& input, const Arguments& arguments, uint64_t draw) {
   RETURN_IF_ERROR(arguments.Check(0, {}));
-  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input));
+  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input, arguments.budget));
   return elements.empty() ? Value::Nothing() : elements[draw % elements.size()];
 }
 Result FirstFilter(const Value& input, const Arguments& arguments, uint64_t) {
   RETURN_IF_ERROR(arguments.Check(0, {}));
-  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input));
+  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input, arguments.budget));
   return elements.empty() ? Value::Nothing() : elements.front();
 }
 Result LastFilter(const Value& input, const Arguments& arguments, uint64_t) {
   RETURN_IF_ERROR(arguments.Check(0, {}));
-  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input));
+  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input, arguments.budget));
   return elements.empty() ? Value::Nothing() : elements.back();
 }
 Result LengthFilter(const Value& input, const Arguments& arguments, uint64_t) {
@@ -188,13 +190,15 @@ Result LengthFilter(const Value& input, const Arguments& arguments, uint64_t) {
 }
 Result ListFilter(const Value& input, const Arguments& arguments, uint64_t) {
   RETURN_IF_ERROR(arguments.Check(0, {}));
-  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input));
+  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input, arguments.budget));
   return ListOf(elements);
 }
 Result JoinFilter(const Value& input, const Arguments& arguments, uint64_t) {
   RETURN_IF_ERROR(arguments.Check(0, {"d", "attribute"}));
   ASSIGN_OR_RETURN(const std::string between, arguments.Text(0, "d", ""));
   ASSIGN_OR_RETURN(const std::vector<Value> elements, ElementsOf(input, arguments, 1));
+  RETURN_IF_ERROR(arguments.budget->Take(static_cast<int64_t>(between.size()),
+                                         static_cast<int64_t>(elements.size())));
   std::string text;
   for (size_t i = 0; i < elements.size(); ++i) {
     absl::StrAppend(&text, i > 0 ? between : "", TextOf(elements[i]));
@@ -203,7 +207,7 @@ Result JoinFilter(const Value& input, const Arguments& arguments, uint64_t) {
 }
 Result ReverseFilter(const Value& input, const Arguments& arguments, uint64_t) {
   RETURN_IF_ERROR(arguments.Check(0, {}));
-  ASSIGN_OR_RETURN(std::vector<Value> elements, Elements(input));
+  ASSIGN_OR_RETURN(std::vector<Value> elements, Elements(input, arguments.budget));
   std::reverse(elements.begin(), elements.end());
   if (!input.json().is_string()) return ListOf(elements);
   std::string text;
@@ -213,7 +217,7 @@ Result ReverseFilter(const Value& input, const Arguments& arguments, uint64_t) {
 Result SortFilter(const Value& input, const Arguments& arguments, uint64_t) {
   RETURN_IF_ERROR(arguments.Check(0, {"reverse", "case_sensitive", "attribute"}));
   const bool sensitive = arguments.Flag(1, "case_sensitive", false);
-  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input));
+  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input, arguments.budget));
   ASSIGN_OR_RETURN(const std::vector<Value> compared, ElementsOf(input, arguments, 2));
   std::vector<std::pair<Json, size_t>> keys;
   for (size_t i = 0; i < compared.size(); ++i) {
@@ -232,7 +236,7 @@ Result SortFilter(const Value& input, const Arguments& arguments, uint64_t) {
 Result UniqueFilter(const Value& input, const Arguments& arguments, uint64_t) {
   RETURN_IF_ERROR(arguments.Check(0, {"case_sensitive"}));
   const bool sensitive = arguments.Flag(0, "case_sensitive", false);
-  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input));
+  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input, arguments.budget));
   std::vector<Value> unique;
   std::unordered_set<std::string> seen;
   for (const Value& element : elements) {
@@ -246,13 +250,19 @@ Result UniqueFilter(const Value& input, const Arguments& arguments, uint64_t) {
 Result Extreme(const Value& input, const Arguments& arguments, int sign) {
   RETURN_IF_ERROR(arguments.Check(0, {"case_sensitive"}));
   const bool sensitive = arguments.Flag(0, "case_sensitive", false);
-  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input));
+  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input, arguments.budget));
   Value best = Value::Nothing();
+  Json best_key;
   for (const Value& element : elements) {
-    if (best.is_nothing()) best = element;
-    ASSIGN_OR_RETURN(const int order,
-                     Compare(SortKey(element.json(), sensitive), SortKey(best.json(), sensitive)));
-    if (order * sign < 0) best = element;
+    Json key = SortKey(element.json(), sensitive);
+    if (best.is_defined()) {
+      ASSIGN_OR_RETURN(const int order, Compare(key, best_key));
+      if (order * sign >= 0) continue;
+    } else {
+      RETURN_IF_ERROR(Compare(key, key).status());
+    }
+    best = element;
+    best_key = std::move(key);
   }
   return best;
 }
@@ -268,7 +278,7 @@ Result SumFilter(const Value& input, const Arguments& arguments, uint64_t) {
   const Json* start = arguments.Find(1, "start");
   Json sum = start == nullptr ? Json(0) : *start;
   for (const Value& element : elements) {
-    ASSIGN_OR_RETURN(sum, Arithmetic("+", sum, element.json()));
+    ASSIGN_OR_RETURN(sum, Arithmetic("+", sum, element.json(), arguments.budget));
   }
   return Of(std::move(sum));
 }
@@ -276,7 +286,7 @@ Result SumFilter(const Value& input, const Arguments& arguments, uint64_t) {
 // PromptSource's: the elements that occur most often, in the order in which they first occur.
 Result MostFrequentFilter(const Value& input, const Arguments& arguments, uint64_t) {
   RETURN_IF_ERROR(arguments.Check(0, {}));
-  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input));
+  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input, arguments.budget));
   std::vector<std::pair<Value, int64_t>> counts;
   std::unordered_map<std::string, size_t> places;
   for (const Value& element : elements) {
@@ -307,8 +317,9 @@ Result MapFilter(const Value& input, const Arguments& arguments, uint64_t draw) 
     return Bad(absl::StrCat("the filter '", name, "' is not supported"));
   }
   const Arguments rest = {{arguments.positional.begin() + 1, arguments.positional.end()},
-                          arguments.named};
-  ASSIGN_OR_RETURN(std::vector<Value> elements, Elements(input));
+                          arguments.named,
+                          arguments.budget};
+  ASSIGN_OR_RETURN(std::vector<Value> elements, Elements(input, arguments.budget));
   for (Value& element : elements) {
     ASSIGN_OR_RETURN(element, ApplyFilter(name, element, rest, draw));
   }
@@ -327,16 +338,18 @@ Result Pick(const Value& input, const Arguments& arguments, bool by_attribute, b
     return Bad(absl::StrCat("the test '", test, "' is not supported"));
   }
   Arguments rest;
+  rest.budget = arguments.budget;
   if (has_test) {
     rest.positional.assign(arguments.positional.begin() + static_cast<int64_t>(first) + 1,
                            arguments.positional.end());
   }
-  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input));
+  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(input, arguments.budget));
+  const std::string path = by_attribute ? Str(arguments.positional[0].json()) : "";
   std::vector<Value> picked;
   for (const Value& element : elements) {
     Value part = element;
     if (by_attribute) {
-      ASSIGN_OR_RETURN(part, Attribute(element, Str(arguments.positional[0].json())));
+      ASSIGN_OR_RETURN(part, Attribute(element, path, arguments.budget));
     }
     bool holds = Truth(part.json());
     if (has_test) {
@@ -371,10 +384,11 @@ Result DefaultFilter(const Value& input, const Arguments& arguments, uint64_t) {
 struct Filter {
   absl::string_view name;
   Result (*apply)(const Value&, const Arguments&, uint64_t);
+  int64_t cost = 1;  // of each byte of the input
 };
 constexpr Filter kFilters[] = {
     {"abs", AbsFilter},
-    {"capitalize", CapitalizeFilter},
+    {"capitalize", CapitalizeFilter, Budget::kLetter},
     {"choice", ChoiceFilter},
     {"count", LengthFilter},
     {"d", DefaultFilter},
@@ -386,11 +400,11 @@ constexpr Filter kFilters[] = {
     {"last", LastFilter},
     {"length", LengthFilter},
     {"list", ListFilter},
-    {"lower", LowerFilter},
+    {"lower", LowerFilter, Budget::kLetter},
     {"map", MapFilter},
-    {"max", MaxFilter},
-    {"min", MinFilter},
-    {"most_frequent", MostFrequentFilter},
+    {"max", MaxFilter, Budget::kLetter},
+    {"min", MinFilter, Budget::kLetter},
+    {"most_frequent", MostFrequentFilter, Budget::kLetter},
     {"random", ChoiceFilter},
     {"reject", RejectFilter},
     {"rejectattr", RejectAttributeFilter},
@@ -399,13 +413,13 @@ constexpr Filter kFilters[] = {
     {"round", RoundFilter},
     {"select", SelectFilter},
     {"selectattr", SelectAttributeFilter},
-    {"sort", SortFilter},
+    {"sort", SortFilter, Budget::kLetter},
     {"string", StringFilter},
     {"sum", SumFilter},
-    {"title", TitleFilter},
+    {"title", TitleFilter, Budget::kLetter},
     {"trim", TrimFilter},
-    {"unique", UniqueFilter},
-    {"upper", UpperFilter},
+    {"unique", UniqueFilter, Budget::kLetter},
+    {"upper", UpperFilter, Budget::kLetter},
 };
 
 const Filter* FindFilter(absl::string_view name) {
@@ -425,7 +439,10 @@ absl::StatusOr<Value> ApplyFilter(absl::string_view name, const Value& input,
   if (input.is_missing() && !is_default) {
     return absl::NotFoundError(absl::StrCat("there is no ", input.what()));
   }
-  absl::StatusOr<Value> result = FindFilter(name)->apply(input, arguments, draw);
+  const Filter& filter = *FindFilter(name);
+  RETURN_IF_ERROR(arguments.budget->TakeFor(input.json(), filter.cost));
+  RETURN_IF_ERROR(arguments.Take());
+  absl::StatusOr<Value> result = filter.apply(input, arguments, draw);
   if (result.ok() || absl::IsNotFound(result.status())) return result;
   return Bad(absl::StrCat("the filter '", name, "': ", result.status().message()));
 }

@@ -21,17 +21,27 @@ constexpr int64_t kLongestRange = 100000;
 
 absl::Status Bad(std::string message) { return absl::InvalidArgumentError(std::move(message)); }
 Value Of(Json json) { return Value(std::move(json)); }
+int64_t Size(absl::string_view text) { return static_cast<int64_t>(text.size()); }
 Value ListOf(std::vector<std::string> texts) { return Of(Json(std::move(texts))); }
 
 // --- text ---
 
 Result Split(const std::string& text, const Arguments& arguments, bool from_right) {
   RETURN_IF_ERROR(arguments.Check(0, {"sep", "maxsplit"}));
-  ASSIGN_OR_RETURN(const int64_t limit, arguments.Integer(1, "maxsplit", -1));
-  if (arguments.Find(0, "sep") == nullptr) return ListOf(SplitAtSpace(text, limit, from_right));
+  ASSIGN_OR_RETURN(int64_t limit, arguments.Integer(1, "maxsplit", -1));
   ASSIGN_OR_RETURN(const std::string separator, arguments.Text(0, "sep", ""));
-  if (separator.empty()) return Bad("its 'sep' is empty");
-  return ListOf(SplitAt(text, separator, limit, from_right));
+  const bool at_space = arguments.Find(0, "sep") == nullptr;
+  if (separator.empty() && !at_space) return Bad("its 'sep' is empty");
+  Budget& budget = *arguments.budget;
+  // From the right, a search looks at the separator again at every byte.
+  if (from_right) RETURN_IF_ERROR(budget.Take(Size(separator), Size(text)));
+  // So many cuts and one make a piece more than can be paid for.
+  const int64_t most = budget.left() / Budget::kStep;
+  if (limit < 0 || limit > most) limit = most;
+  std::vector<std::string> pieces = at_space ? SplitAtSpace(text, limit, from_right)
+                                             : SplitAt(text, separator, limit, from_right);
+  RETURN_IF_ERROR(budget.Take(Budget::kStep, static_cast<int64_t>(pieces.size())));
+  return ListOf(std::move(pieces));
 }
 
 // startswith and endswith take one text or several.
@@ -49,10 +59,11 @@ Result Borders(const std::string& text, const Arguments& arguments, bool at_star
 }
 
 // Where `part` begins, in characters, or -1.
-Result Find(const std::string& text, const Arguments& arguments, bool last) {
+Result FindIn(const std::string& text, const Arguments& arguments, bool last) {
   RETURN_IF_ERROR(arguments.Check(1, {"sub"}));
   ASSIGN_OR_RETURN(const std::string part, arguments.Text(0, "sub", ""));
-  const size_t at = last ? text.rfind(part) : text.find(part);
+  if (last) RETURN_IF_ERROR(arguments.budget->Take(Size(part), Size(text)));
+  const size_t at = last ? text.rfind(part) : Find(text, part);
   if (at == std::string::npos) return Of(-1);
   return Of(NumCharacters(absl::string_view(text).substr(0, at)));
 }
@@ -60,14 +71,15 @@ Result Find(const std::string& text, const Arguments& arguments, bool last) {
 Result CountIn(const std::string& text, const Arguments& arguments) {
   RETURN_IF_ERROR(arguments.Check(1, {"sub"}));
   ASSIGN_OR_RETURN(const std::string part, arguments.Text(0, "sub", ""));
-  if (part.empty()) return Of(NumCharacters(text) + 1);
-  return Of(static_cast<int64_t>(SplitAt(text, part, -1, false).size()) - 1);
+  return Of(CountOf(text, part));
 }
 
 Result Join(const std::string& between, const Arguments& arguments) {
   RETURN_IF_ERROR(arguments.Check(1, {"texts"}));
   if (arguments.positional.empty()) return Bad("it needs a list");
-  ASSIGN_OR_RETURN(const std::vector<Value> elements, Elements(arguments.positional[0]));
+  ASSIGN_OR_RETURN(const std::vector<Value> elements,
+                   Elements(arguments.positional[0], arguments.budget));
+  RETURN_IF_ERROR(arguments.budget->Take(Size(between), static_cast<int64_t>(elements.size())));
   std::string text;
   for (size_t i = 0; i < elements.size(); ++i) {
     const Json& element = elements[i].json();
@@ -86,16 +98,20 @@ Result TextMethod(absl::string_view name, const std::string& text, const Argumen
   if (name == "replace") return CallReplace(text, arguments);
   if (name == "startswith") return Borders(text, arguments, /*at_start=*/true);
   if (name == "endswith") return Borders(text, arguments, /*at_start=*/false);
-  if (name == "find") return Find(text, arguments, /*last=*/false);
-  if (name == "rfind") return Find(text, arguments, /*last=*/true);
+  if (name == "find") return FindIn(text, arguments, /*last=*/false);
+  if (name == "rfind") return FindIn(text, arguments, /*last=*/true);
   if (name == "count") return CountIn(text, arguments);
   if (name == "join") return Join(text, arguments);
   RETURN_IF_ERROR(arguments.Check(0, {}));
+  RETURN_IF_ERROR(arguments.budget->Take(Budget::kLetter, Size(text)));
   if (name == "lower") return Of(Lower(text));
   if (name == "upper") return Of(Upper(text));
   if (name == "capitalize") return Of(Capitalize(text));
   if (name == "title") return Of(Title(text));
-  if (name == "splitlines") return ListOf(SplitLines(text));
+  if (name == "splitlines") {
+    RETURN_IF_ERROR(arguments.budget->Take(Budget::kStep, Size(text)));  // lines may be empty
+    return ListOf(SplitLines(text));
+  }
   if (name == "isdigit") return Of(IsDigits(text));
   if (name == "islower") return Of(IsLower(text));
   if (name == "isupper") return Of(IsUpper(text));
@@ -107,6 +123,7 @@ Result TextMethod(absl::string_view name, const std::string& text, const Argumen
 Result ListMethod(absl::string_view name, const Json& list, const Arguments& arguments) {
   if (name != "index" && name != "count") return Bad("a list has no such method");
   RETURN_IF_ERROR(arguments.Check(1, {"value"}));
+  RETURN_IF_ERROR(arguments.budget->TakeFor(list));
   if (arguments.positional.empty()) return Bad("it needs a value");
   const Json& sought = arguments.positional[0].json();
   const auto same = [&](const Json& element) { return Equal(element, sought); };
@@ -121,11 +138,12 @@ Result MapMethod(absl::string_view name, const Value& map, const Arguments& argu
     RETURN_IF_ERROR(arguments.Check(1, {"key", "default"}));
     const Json* key = arguments.Find(0, "key");
     const Json* otherwise = arguments.Find(1, "default");
-    ASSIGN_OR_RETURN(Value found, Item(map, key == nullptr ? Json() : *key));
+    ASSIGN_OR_RETURN(Value found, Item(map, key == nullptr ? Json() : *key, arguments.budget));
     if (found.is_defined()) return found;
     return Of(otherwise == nullptr ? Json() : *otherwise);
   }
   RETURN_IF_ERROR(arguments.Check(0, {}));
+  RETURN_IF_ERROR(arguments.budget->TakeFor(map.json()));
   Json list = Json::array();
   for (const auto& [key, element] : map.json().items()) {
     if (name == "keys") {
@@ -165,6 +183,7 @@ Result Range(const Arguments& arguments) {
     list.push_back(i);
     if (step > 0 ? i > INT64_MAX - step : i < INT64_MIN - step) break;
   }
+  RETURN_IF_ERROR(arguments.budget->TakeFor(list));
   return Of(std::move(list));
 }
 
@@ -173,7 +192,7 @@ Result Zip(const Arguments& arguments) {
   std::vector<std::vector<Value>> lists;
   size_t shortest = arguments.positional.empty() ? 0 : SIZE_MAX;
   for (const Value& argument : arguments.positional) {
-    ASSIGN_OR_RETURN(std::vector<Value> elements, Elements(argument));
+    ASSIGN_OR_RETURN(std::vector<Value> elements, Elements(argument, arguments.budget));
     shortest = std::min(shortest, elements.size());
     lists.push_back(std::move(elements));
   }
@@ -200,6 +219,10 @@ absl::StatusOr<Value> CallReplace(absl::string_view text, const Arguments& argum
   ASSIGN_OR_RETURN(const std::string old, arguments.Text(0, "old", ""));
   ASSIGN_OR_RETURN(const std::string replacement, arguments.Text(1, "new", ""));
   ASSIGN_OR_RETURN(const int64_t count, arguments.Integer(2, "count", -1));
+  int64_t places = CountOf(text, old);
+  if (count >= 0) places = std::min(places, count);
+  RETURN_IF_ERROR(arguments.budget->Take(Size(text)));
+  RETURN_IF_ERROR(arguments.budget->Take(Size(replacement), places));
   return Of(Replace(text, old, replacement, count));
 }
 
@@ -209,7 +232,9 @@ bool IsMethod(absl::string_view name) {
 
 absl::StatusOr<Value> CallMethod(absl::string_view name, const Value& value,
                                  const Arguments& arguments) {
+  RETURN_IF_ERROR(arguments.Take());
   const Json& json = value.json();
+  if (json.is_string()) RETURN_IF_ERROR(arguments.budget->TakeFor(json));
   Result result = json.is_string() ? TextMethod(name, json.get_ref<const std::string&>(), arguments)
                   : json.is_array()  ? ListMethod(name, json, arguments)
                   : json.is_object() ? MapMethod(name, value, arguments)
@@ -223,6 +248,7 @@ bool IsFunction(absl::string_view name) {
 }
 
 absl::StatusOr<Value> CallFunction(absl::string_view name, const Arguments& arguments) {
+  RETURN_IF_ERROR(arguments.Take());
   Result result = Value();
   if (name == "range") {
     result = Range(arguments);

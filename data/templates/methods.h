@@ -10,7 +10,8 @@
 namespace frond::templates {
 
 bool IsMethod(absl::string_view name);
-// `value.name(arguments)`; `value` is present. An error where its kind has no such method.
+// `value.name(arguments)`; `value` is present, and `arguments.budget` not null. An error where its
+// kind has no such method.
 absl::StatusOr<Value> CallMethod(absl::string_view name, const Value& value,
                                  const Arguments& arguments);
 

@@ -32,8 +32,8 @@ absl::string_view OperatorOf(absl::string_view name) {
   return "";
 }
 
-absl::StatusOr<bool> Divides(const Json& value, const Json& divisor) {
-  ASSIGN_OR_RETURN(const Json rest, Arithmetic("%", value, divisor));
+absl::StatusOr<bool> Divides(const Json& value, const Json& divisor, Budget* budget) {
+  ASSIGN_OR_RETURN(const Json rest, Arithmetic("%", value, divisor, budget));
   return !Truth(rest);
 }
 
@@ -73,13 +73,17 @@ absl::StatusOr<bool> ApplyTest(absl::string_view name, const Value& value,
   }
   if (value.is_nothing()) return name == "sequence" || name == "iterable" || op == "!=";
   const Json& json = value.json();
-  if (!op.empty()) return Compares(op, json, arguments.positional[0].json());
-  if (name == "in") return Contains(arguments.positional[0].json(), json);
-  if (name == "divisibleby") return Divides(json, arguments.positional[0].json());
-  if (name == "even") return Divides(json, Json(2));
+  Budget* budget = arguments.budget;
+  if (!op.empty()) return Compares(op, json, arguments.positional[0].json(), budget);
+  if (name == "in") return Contains(arguments.positional[0].json(), json, budget);
+  if (name == "divisibleby") return Divides(json, arguments.positional[0].json(), budget);
+  if (name == "even") return Divides(json, Json(2), budget);
   if (name == "odd") {
-    ASSIGN_OR_RETURN(const bool even, Divides(json, Json(2)));
+    ASSIGN_OR_RETURN(const bool even, Divides(json, Json(2), budget));
     return !even;
+  }
+  if (name == "lower" || name == "upper") {
+    RETURN_IF_ERROR(budget->TakeFor(json, Budget::kLetter));
   }
   return IsOfKind(name, json);
 }

@@ -9,7 +9,8 @@
 namespace frond::templates {
 
 bool IsTest(absl::string_view name);
-// Missing values are only `undefined`; other tests of them are an error.
+// `arguments.budget` is not null. Missing values are only `undefined`; other tests of them are an
+// error.
 absl::StatusOr<bool> ApplyTest(absl::string_view name, const Value& value,
                                const Arguments& arguments);
 

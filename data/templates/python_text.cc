@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 
@@ -149,6 +150,31 @@ std::vector<std::string> Characters(absl::string_view text) {
   return characters;
 }
 
+std::string Substring(absl::string_view text, int64_t begin, int64_t end) {
+  size_t from = 0;
+  for (int64_t i = 0; i < begin && from < text.size(); ++i) from = Decode(text, from).end;
+  size_t to = from;
+  for (int64_t i = begin; i < end && to < text.size(); ++i) to = Decode(text, to).end;
+  return std::string(text.substr(from, to - from));
+}
+
+size_t Find(absl::string_view text, absl::string_view part) {
+  if (part.empty()) return 0;
+  const void* found = memmem(text.data(), text.size(), part.data(), part.size());
+  if (found == nullptr) return absl::string_view::npos;
+  return static_cast<size_t>(static_cast<const char*>(found) - text.data());
+}
+
+int64_t CountOf(absl::string_view text, absl::string_view part) {
+  if (part.empty()) return NumCharacters(text) + 1;
+  int64_t count = 0;
+  for (size_t at = Find(text, part); at != absl::string_view::npos; at = Find(text, part)) {
+    text.remove_prefix(at + part.size());
+    ++count;
+  }
+  return count;
+}
+
 bool IsSpace(int32_t c) {
   return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 ||
          c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
@@ -164,9 +190,9 @@ std::string StripCharacters(absl::string_view text, absl::string_view set, End e
     dropped.push_back(decoded.character);
     i = decoded.end;
   }
-  return std::string(Strip(text, end, [&](UChar32 c) {
-    return std::find(dropped.begin(), dropped.end(), c) != dropped.end();
-  }));
+  std::sort(dropped.begin(), dropped.end());
+  return std::string(Strip(
+      text, end, [&](UChar32 c) { return std::binary_search(dropped.begin(), dropped.end(), c); }));
 }
 
 std::vector<std::string> SplitAtSpace(absl::string_view text, int64_t limit, bool from_right) {
@@ -194,7 +220,7 @@ std::vector<std::string> SplitAt(absl::string_view text, absl::string_view separ
                                  bool from_right) {
   std::vector<std::string> parts;
   while (limit < 0 || static_cast<int64_t>(parts.size()) < limit) {
-    const size_t at = from_right ? text.rfind(separator) : text.find(separator);
+    const size_t at = from_right ? text.rfind(separator) : Find(text, separator);
     if (at == absl::string_view::npos) break;
     const absl::string_view behind = text.substr(at + separator.size());
     const absl::string_view before = text.substr(0, at);
@@ -228,15 +254,17 @@ std::string Replace(absl::string_view text, absl::string_view old, absl::string_
   std::string result;
   int64_t left = limit < 0 ? INT64_MAX : limit;
   if (old.empty()) {
-    for (const std::string& character : Characters(text)) {
-      if (left-- > 0) absl::StrAppend(&result, replacement);
-      result += character;
+    for (; left > 0; --left) {
+      absl::StrAppend(&result, replacement);
+      if (text.empty()) return result;
+      const size_t end = Decode(text, 0).end;
+      absl::StrAppend(&result, text.substr(0, end));
+      text.remove_prefix(end);
     }
-    if (left > 0) absl::StrAppend(&result, replacement);
-    return result;
+    return absl::StrCat(result, text);
   }
   for (; left > 0; --left) {
-    const size_t at = text.find(old);
+    const size_t at = Find(text, old);
     if (at == absl::string_view::npos) break;
     absl::StrAppend(&result, text.substr(0, at), replacement);
     text.remove_prefix(at + old.size());

@@ -17,6 +17,15 @@ int64_t NumCharacters(absl::string_view text);
 // One string per character.
 std::vector<std::string> Characters(absl::string_view text);
 
+// Characters [begin, end), as many of them as there are.
+std::string Substring(absl::string_view text, int64_t begin, int64_t end);
+
+// The first byte of `part` in the text, or npos, in a time that grows with the sizes of the two
+// only, whatever they hold; an empty part stands at the beginning.
+size_t Find(absl::string_view text, absl::string_view part);
+// How often `part` occurs without overlaps; an empty one before every character and at the end.
+int64_t CountOf(absl::string_view text, absl::string_view part);
+
 // True for what str.isspace() calls white space.
 bool IsSpace(int32_t character);
 

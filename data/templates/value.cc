@@ -15,12 +15,12 @@
 namespace frond::templates {
 namespace {
 
-// What one value may grow to: a template is no program.
-constexpr int64_t kLargestValue = 1 << 24;
 // Begins keys that are numbers.
 constexpr char kNumberMark = 1;
 
 absl::Status Bad(std::string message) { return absl::InvalidArgumentError(std::move(message)); }
+
+int64_t Size(const std::string& text) { return static_cast<int64_t>(text.size()); }
 
 absl::Status NoSuchOperation(absl::string_view op, const Json& a, const Json& b) {
   return Bad(absl::StrCat("cannot compute ", KindOf(a), " ", op, " ", KindOf(b)));
@@ -76,11 +76,34 @@ bool AppendIdentity(const Json& json, std::string* text) {
   return true;
 }
 
+void AppendRepr(const Json& json, std::string* text) {
+  if (json.is_null()) {
+    *text += "None";
+  } else if (json.is_boolean()) {
+    *text += json.get<bool>() ? "True" : "False";
+  } else if (json.is_number()) {
+    *text += json.is_number_float() ? FloatText(json.get<double>()) : json.dump();
+  } else if (json.is_string()) {
+    *text += Quoted(json.get_ref<const std::string&>());
+  } else {
+    const bool is_map = json.is_object();
+    text->push_back(is_map ? '{' : '[');
+    for (auto element = json.begin(); element != json.end(); ++element) {
+      if (element != json.begin()) *text += ", ";
+      if (is_map) absl::StrAppend(text, Repr(KeyOf(element.key())), ": ");
+      AppendRepr(*element, text);
+    }
+    text->push_back(is_map ? '}' : ']');
+  }
+}
+
 // n copies of a text or list; negative counts as none.
-absl::StatusOr<Json> Repeat(const Json& value, int64_t n) {
+absl::StatusOr<Json> Repeat(const Json& value, int64_t n, Budget* budget) {
   ASSIGN_OR_RETURN(const int64_t length, Length(value));
-  if (n > 0 && length > kLargestValue / n) {
-    return Bad(absl::StrCat("a repetition longer than ", kLargestValue));
+  if (length == 0) return value;
+  if (value.is_array()) RETURN_IF_ERROR(budget->TakeFor(value, n));
+  if (value.is_string()) {
+    RETURN_IF_ERROR(budget->Take(Size(value.get_ref<const std::string&>()), n));
   }
   if (value.is_string()) {
     std::string text;
@@ -153,9 +176,15 @@ int64_t PlaceOf(int64_t i, int64_t n) {
   return i >= 0 && i < n ? i : -1;
 }
 
-// The places that a slice of `n` elements takes, in order.
-absl::StatusOr<std::vector<int64_t>> PlacesOf(const Json& start, const Json& stop, const Json& step,
-                                              int64_t n) {
+// The places that a slice takes, in order: first, first + stride, ...
+struct Places {
+  int64_t first;
+  int64_t stride;
+  int64_t count;
+};
+
+// Of `n` elements.
+absl::StatusOr<Places> PlacesOf(const Json& start, const Json& stop, const Json& step, int64_t n) {
   for (const Json* bound : {&start, &stop, &step}) {
     if (!bound->is_null() && !IsInteger(*bound)) {
       return Bad(absl::StrCat("a slice with ", KindOf(*bound), " for a bound"));
@@ -171,10 +200,9 @@ absl::StatusOr<std::vector<int64_t>> PlacesOf(const Json& start, const Json& sto
   };
   const int64_t first = bound(start, by > 0 ? lowest : highest);
   const int64_t last = bound(stop, by > 0 ? highest : lowest);
-  std::vector<int64_t> places;
   const int64_t stride = std::clamp<int64_t>(by, -n - 1, n + 1);
-  for (int64_t i = first; stride > 0 ? i < last : i > last; i += stride) places.push_back(i);
-  return places;
+  const int64_t distance = stride > 0 ? last - first : first - last, length = std::abs(stride);
+  return Places{first, stride, distance <= 0 ? 0 : (distance + length - 1) / length};
 }
 
 }  // namespace
@@ -247,22 +275,9 @@ std::string Str(const Json& json) {
 }
 
 std::string Repr(const Json& json) {
-  if (json.is_null()) return "None";
-  if (json.is_boolean()) return json.get<bool>() ? "True" : "False";
-  if (json.is_number_float()) return FloatText(json.get<double>());
-  if (json.is_number()) return json.dump();
-  if (json.is_string()) return Quoted(json.get_ref<const std::string&>());
   std::string text;
-  if (json.is_array()) {
-    for (const Json& element : json) {
-      absl::StrAppend(&text, text.empty() ? "" : ", ", Repr(element));
-    }
-    return absl::StrCat("[", text, "]");
-  }
-  for (const auto& [key, element] : json.items()) {
-    absl::StrAppend(&text, text.empty() ? "" : ", ", Repr(KeyOf(key)), ": ", Repr(element));
-  }
-  return absl::StrCat("{", text, "}");
+  AppendRepr(json, &text);
+  return text;
 }
 
 bool Equal(const Json& a, const Json& b) {
@@ -302,7 +317,9 @@ absl::StatusOr<int> Compare(const Json& a, const Json& b) {
   return (a.size() > b.size()) - (a.size() < b.size());
 }
 
-absl::StatusOr<bool> Compares(absl::string_view op, const Json& a, const Json& b) {
+absl::StatusOr<bool> Compares(absl::string_view op, const Json& a, const Json& b, Budget* budget) {
+  RETURN_IF_ERROR(budget->TakeFor(a));
+  RETURN_IF_ERROR(budget->TakeFor(b));
   if (op == "==") return Equal(a, b);
   if (op == "!=") return !Equal(a, b);
   ASSIGN_OR_RETURN(const int order, Compare(a, b));
@@ -311,11 +328,13 @@ absl::StatusOr<bool> Compares(absl::string_view op, const Json& a, const Json& b
   return op == ">" ? order > 0 : order >= 0;
 }
 
-absl::StatusOr<bool> Contains(const Json& container, const Json& item) {
+absl::StatusOr<bool> Contains(const Json& container, const Json& item, Budget* budget) {
+  RETURN_IF_ERROR(budget->TakeFor(item));
+  if (!container.is_object()) RETURN_IF_ERROR(budget->TakeFor(container));
   if (container.is_string()) {
     if (!item.is_string()) return NoSuchOperation("in", item, container);
-    return container.get_ref<const std::string&>().find(item.get_ref<const std::string&>()) !=
-           std::string::npos;
+    return Find(container.get_ref<const std::string&>(), item.get_ref<const std::string&>()) !=
+           absl::string_view::npos;
   }
   if (container.is_object()) {
     ASSIGN_OR_RETURN(const std::string key, MapKey(item));
@@ -332,16 +351,20 @@ absl::StatusOr<int64_t> Length(const Json& json) {
   return static_cast<int64_t>(json.size());
 }
 
-absl::StatusOr<std::vector<Value>> Elements(const Value& value) {
+absl::StatusOr<std::vector<Value>> Elements(const Value& value, Budget* budget) {
   std::vector<Value> elements;
   const Json& json = value.json();
   if (json.is_array()) {
+    RETURN_IF_ERROR(budget->Take(Budget::kStep, static_cast<int64_t>(json.size())));
     for (const Json& element : json) elements.push_back(value.Part(element));
   } else if (json.is_string()) {
+    RETURN_IF_ERROR(
+        budget->Take(Budget::kCharacter, NumCharacters(json.get_ref<const std::string&>())));
     for (std::string& character : Characters(json.get_ref<const std::string&>())) {
       elements.push_back(Value(Json(std::move(character))));
     }
   } else if (json.is_object()) {
+    RETURN_IF_ERROR(budget->TakeFor(json));
     for (const auto& [key, element] : json.items()) elements.push_back(Value(KeyOf(key)));
   } else if (!value.is_nothing()) {
     return Bad(absl::StrCat(KindOf(json), " has no elements"));
@@ -349,12 +372,17 @@ absl::StatusOr<std::vector<Value>> Elements(const Value& value) {
   return elements;
 }
 
-absl::StatusOr<Json> Arithmetic(absl::string_view op, const Json& a, const Json& b) {
+absl::StatusOr<Json> Arithmetic(absl::string_view op, const Json& a, const Json& b,
+                                Budget* budget) {
   if (IsNumber(a) && IsNumber(b) && !IsTooLarge(a) && !IsTooLarge(b)) {
     if (op != "/" && IsInteger(a) && IsInteger(b)) {
       return IntegerArithmetic(op, IntegerOf(a), IntegerOf(b));
     }
     return FloatArithmetic(op, FloatOf(a), FloatOf(b));
+  }
+  if (op == "+") {
+    RETURN_IF_ERROR(budget->TakeFor(a));
+    RETURN_IF_ERROR(budget->TakeFor(b));
   }
   if (op == "+" && a.is_string() && b.is_string()) {
     return Json(absl::StrCat(a.get_ref<const std::string&>(), b.get_ref<const std::string&>()));
@@ -365,13 +393,14 @@ absl::StatusOr<Json> Arithmetic(absl::string_view op, const Json& a, const Json&
     return list;
   }
   if (op == "*") {
-    if (IsInteger(b) && (a.is_string() || a.is_array())) return Repeat(a, IntegerOf(b));
-    if (IsInteger(a) && (b.is_string() || b.is_array())) return Repeat(b, IntegerOf(a));
+    if (IsInteger(b) && (a.is_string() || a.is_array())) return Repeat(a, IntegerOf(b), budget);
+    if (IsInteger(a) && (b.is_string() || b.is_array())) return Repeat(b, IntegerOf(a), budget);
   }
   return NoSuchOperation(op, a, b);
 }
 
-absl::StatusOr<Value> Item(const Value& value, const Json& key) {
+absl::StatusOr<Value> Item(const Value& value, const Json& key, Budget* budget) {
+  RETURN_IF_ERROR(budget->TakeFor(key));
   const Json& json = value.json();
   if (json.is_object()) {
     ASSIGN_OR_RETURN(const std::string text, MapKey(key));
@@ -380,31 +409,43 @@ absl::StatusOr<Value> Item(const Value& value, const Json& key) {
     return value.Part(*found);
   }
   if ((json.is_array() || json.is_string()) && IsInteger(key)) {
+    if (json.is_string()) RETURN_IF_ERROR(budget->TakeFor(json));
     ASSIGN_OR_RETURN(const int64_t length, Length(json));
     const int64_t place = PlaceOf(IntegerOf(key), length);
     if (place < 0) return Value::Nothing();
     if (json.is_array()) return value.Part(json[static_cast<size_t>(place)]);
-    return Value(Json(Characters(json.get_ref<const std::string&>())[static_cast<size_t>(place)]));
+    return Value(Json(Substring(json.get_ref<const std::string&>(), place, place + 1)));
   }
   return Bad(absl::StrCat(KindOf(json), " has no element ", Repr(key)));
 }
 
 absl::StatusOr<Value> Slice(const Value& value, const Json& start, const Json& stop,
-                            const Json& step) {
+                            const Json& step, Budget* budget) {
   const Json& json = value.json();
   if (!json.is_array() && !json.is_string()) {
     return Bad(absl::StrCat("a slice of ", KindOf(json)));
   }
+  if (json.is_string()) RETURN_IF_ERROR(budget->TakeFor(json));
   ASSIGN_OR_RETURN(const int64_t length, Length(json));
-  ASSIGN_OR_RETURN(const std::vector<int64_t> places, PlacesOf(start, stop, step, length));
+  ASSIGN_OR_RETURN(const Places places, PlacesOf(start, stop, step, length));
   if (json.is_array()) {
     Json list = Json::array();
-    for (const int64_t place : places) list.push_back(json[static_cast<size_t>(place)]);
+    for (int64_t i = 0, place = places.first; i < places.count; ++i, place += places.stride) {
+      RETURN_IF_ERROR(budget->TakeFor(json[static_cast<size_t>(place)]));
+      list.push_back(json[static_cast<size_t>(place)]);
+    }
     return Value(std::move(list));
   }
-  const std::vector<std::string> characters = Characters(json.get_ref<const std::string&>());
+  const auto& whole = json.get_ref<const std::string&>();
+  if (places.stride == 1) {
+    return Value(Json(Substring(whole, places.first, places.first + places.count)));
+  }
+  RETURN_IF_ERROR(budget->Take(Budget::kStep, length));
+  const std::vector<std::string> characters = Characters(whole);
   std::string text;
-  for (const int64_t place : places) text += characters[static_cast<size_t>(place)];
+  for (int64_t i = 0, place = places.first; i < places.count; ++i, place += places.stride) {
+    text += characters[static_cast<size_t>(place)];
+  }
   return Value(Json(std::move(text)));
 }
 

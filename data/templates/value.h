@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "data/templates/budget.h"
 
 namespace frond::templates {
 
@@ -80,16 +81,8 @@ bool Equal(const Json& a, const Json& b);
 std::optional<std::string> Identity(const Json& json);
 // Negative, zero or positive; an error where the kinds have no order.
 absl::StatusOr<int> Compare(const Json& a, const Json& b);
-// `a op b` for == != < <= > >=.
-absl::StatusOr<bool> Compares(absl::string_view op, const Json& a, const Json& b);
-absl::StatusOr<bool> Contains(const Json& container, const Json& item);
 // Of text (characters), lists and maps.
 absl::StatusOr<int64_t> Length(const Json& json);
-// The elements of a list, the characters of a text, the keys of a map.
-absl::StatusOr<std::vector<Value>> Elements(const Value& value);
-
-// `a op b` for + - * / // % **.
-absl::StatusOr<Json> Arithmetic(absl::string_view op, const Json& a, const Json& b);
 
 // A map's keys are text; a whole number as a key is kept as a text that no field has. An error for
 // other keys.
@@ -97,10 +90,21 @@ absl::StatusOr<std::string> MapKey(const Json& key);
 // The other way: what the key of a map stands for.
 Json KeyOf(const std::string& text);
 
+// What follows takes what it costs from a budget; what stands above is charged by who calls it.
+
+// `a op b` for == != < <= > >=.
+absl::StatusOr<bool> Compares(absl::string_view op, const Json& a, const Json& b, Budget* budget);
+absl::StatusOr<bool> Contains(const Json& container, const Json& item, Budget* budget);
+// The elements of a list, the characters of a text, the keys of a map.
+absl::StatusOr<std::vector<Value>> Elements(const Value& value, Budget* budget);
+
+// `a op b` for + - * / // % **.
+absl::StatusOr<Json> Arithmetic(absl::string_view op, const Json& a, const Json& b, Budget* budget);
+
 // value[key] and value.key; missing where a map lacks the key, nothing behind the end of a list.
-absl::StatusOr<Value> Item(const Value& value, const Json& key);
+absl::StatusOr<Value> Item(const Value& value, const Json& key, Budget* budget);
 // value[start:stop:step]; null: not given.
 absl::StatusOr<Value> Slice(const Value& value, const Json& start, const Json& stop,
-                            const Json& step);
+                            const Json& step, Budget* budget);
 
 }  // namespace frond::templates

@@ -36,7 +36,7 @@ JINJA = [
     "{% for p, q in zip(numbers, list) %}{{ p }}{{ q }}{% endfor %}", "{% for c in 'aé他' %}[{{ c }}]{% endfor %}", "{% for k in map %}{{ k }}{% endfor %}",
     "{% for i in numbers %}{{ loop.previtem }}<{{ i }}>{{ loop.nextitem }} {% for j in range(2) %}{{ loop.index }}{% endfor %}{% endfor %}",
     # index and slice
-    "{{ a[0] }}{{ a[-1] }}{{ a[1:4] }}|{{ a[:-2] }}|{{ a[::-1] }}|{{ a[2:] }}|{{ a[::3] }}", "{{ numbers[0] }}{{ numbers[-1] }}{{ numbers[1:] }}{{ numbers[::-1] }}{{ numbers[99] }}{{ numbers[-2:] }}",
+    "{{ a[0] }}{{ a[-1] }}{{ a[1:4] }}/{{ a[:-2] }}/{{ a[::-1] }}/{{ a[2:] }}/{{ a[::3] }}", "{{ numbers[0] }}{{ numbers[-1] }}{{ numbers[1:] }}{{ numbers[::-1] }}{{ numbers[99] }}{{ numbers[-2:] }}",
     "{{ map.deep.z.1 }}", "{{ {0: 'zero', 1: 'one'}[flag | int] }} {{ {'a': 'b'}['a'] }} {{ ['p', 'q'][flag | int] }}",
     # filters
     "{{ a | lower }}|{{ a | upper }}|{{ a | capitalize }}|{{ a | title }}|{{ a | trim }}|{{ a | length }}|{{ a | string }}", "{{ a | replace('a', 'b') | replace(' ', '_', 2) }} {{ a | replace('', '.') }}",

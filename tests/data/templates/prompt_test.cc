@@ -7,6 +7,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -216,12 +217,91 @@ TEST(JinjaTest, FindsEqualElementsAsComparisonsDo) {
             "100000 => 100000");
 }
 
+// A template that runs `body` with a namespace `ns` for every i below `times`.
+std::string Looped(int times, const std::string& body) {
+  return absl::StrCat("{% set ns = namespace(t='ab', l=[1, 'b']) %}{% for i in range(", times,
+                      ") %}", body, "{% endfor %}");
+}
+
 TEST(JinjaTest, EndsWhatWouldNotEnd) {
-  const std::string loop = "{% for i in range(100000) %}";
-  EXPECT_THAT(Jinja(loop + loop + "{% endfor %}{% endfor %} ||| x", {}), HasSubstr("never end"));
-  EXPECT_THAT(Jinja("{{ 'a' * 99999999 }} ||| x", {}), HasSubstr("a repetition longer than"));
+  const std::string loop = "{% for i in range(100000) %}", end = "{% endfor %}";
+  const std::string rejected = "{% for i in range(100000) if false %}";
+  const std::string text = "{% set a = 'a' * 9999999 %}";
+  const std::string letters = "{% set a = 'a' * 999999 %}";
+  for (const std::string& endless : std::vector<std::string>{
+           loop + loop + end + end,
+           loop + rejected + end + end,
+           loop + "{{ range(100000) | length }}" + end,
+           "{{ 'a' * 999999999 }}",
+           "{{ [1] * 99999999 }}",
+           Looped(60, "{% set ns.t = ns.t + ns.t %}"),
+           Looped(60, "{% set ns.t = ns.t ~ ns.t %}"),
+           Looped(60, "{% set ns.t %}{{ ns.t }}{{ ns.t }}{% endset %}"),
+           Looped(60, "{% set ns.t = [ns.t, ns.t] | join(ns.t) %}"),
+           Looped(60, "{% set ns.t = ns.t.join([ns.t, ns.t, ns.t]) %}"),
+           Looped(60, "{% set ns.t = ns.t | replace('', ns.t) %}"),
+           Looped(60, "{% set ns.l = ns.l + ns.l %}"),
+           Looped(60, "{% set ns.l = [ns.l, ns.l] %}"),
+           Looped(60, "{% set ns.l = [ns.l, ns.l] | sum(start=[]) %}"),
+           Looped(60, "{% set ns.l = ns.l | map('default', ns.l) | list + ns.l %}"),
+           Looped(99999, "{% set ns.l = [ns.l] %}"),
+           Looped(99999, "{% set ns.t = ns.t + 'some more' %}"),
+           text + "{% for i in range(999) %}{{ a == a + '' }}" + end,
+           text + "{{ a.rfind('a' * 999999 + 'b') }}",
+           text + "{{ a.rsplit('a' * 999999 + 'b') }}",
+           text + "{{ a.split('a') | length }}",
+           text + "{{ a.splitlines() }}",
+           letters + loop + "{{ a | upper | length }}{{ a.title() | length }}" + end,
+           letters + loop + "{{ a[-1] }}{{ a[1:3] }}{{ a | first }}" + end,
+           letters + loop + "{{ a is lower }}{{ a.isdigit() }}" + end,
+       }) {
+    EXPECT_THAT(Jinja(endless + " ||| x", {}),
+                HasSubstr("too much work for one row: its loops, lists or"))
+        << endless;
+  }
   EXPECT_THAT(Jinja("{{ range(9999999) }} ||| x", {}), HasSubstr("longer than 100000"));
   EXPECT_THAT(Jinja("{{ 9 ** 99 }} ||| x", {}), HasSubstr("too large"));
+  json deep = "x";
+  for (int i = 0; i < 100000; ++i) deep = json::array({std::move(deep)});
+  EXPECT_THAT(Jinja("{{ deep }} ||| x", {{"deep", std::move(deep)}}), HasSubstr("too much work"));
+}
+
+TEST(JinjaTest, DoesMuchWorkWhereItEnds) {
+  EXPECT_EQ(Jinja("{{ '' * 9223372036854775807 }}a ||| {{ [] * 9223372036854775807 }}", {}),
+            "a => []");
+  // No needle makes a search slow.
+  EXPECT_EQ(Jinja("{% set a = 'a' * 999999 %}{% set b = 'a' * 499999 + 'b' %}"
+                  "{{ b in a }} {{ a.find(b) }} {{ a.count(b) }} {{ a.split(b) | length }} "
+                  "{{ a.replace(b, '') == a }} ||| {{ a.strip(b) }}!",
+                  {}),
+            "False -1 0 1 True => !");
+  // A document of a million characters, and a list that grows by an element many times.
+  std::string document;
+  while (document.size() < 1000000) document += "Some w\u00f6rds of a long document.\n";
+  EXPECT_EQ(Jinja("{{ (d | lower | trim | replace('.', '!')).split('!') | length }} "
+                  "{{ d | length }} {{ 'nowhere' in d }} {{ d[:6] }} {{ d[-10:-1] }} ||| "
+                  "{% set ns = namespace(l=[]) %}{% for i in range(300) %}"
+                  "{% set ns.l = ns.l + ['word'] %}{% endfor %}{{ ns.l | length }}"
+                  "{% for w in d.split() %}{{ loop.index if loop.last }}{% endfor %}",
+                  {{"d", document}}),
+            "31251 968750 False Some w document. => 300187500");
+}
+
+TEST(JinjaTest, CutsTextAndListsAsPythonDoes) {
+  // [start:stop:step] of five elements; each text has the places that Python takes.
+  const json row = {{"t", "a\u00e9c\u4ed6e"}, {"l", {0, 1, 2, 3, 4}}};
+  EXPECT_EQ(Jinja("{{ t[1:4] }} {{ t[:-1] }} {{ t[-2:] }} {{ t[::2] }} {{ t[::-2] }} {{ t[3:1] }}"
+                  "{{ t[9:] }}{{ t[-9:2] }} {{ t[4:0:-3] }} {{ t[::99] }} {{ t[::-99] }} ||| "
+                  "{{ l[1:4] }} {{ l[:-1] }} {{ l[-2:] }} {{ l[::2] }} {{ l[::-2] }} {{ l[3:1] }} "
+                  "{{ l[9:] }} {{ l[-9:2] }} {{ l[4:0:-3] }} {{ l[::99] }} {{ l[::-99] }}",
+                  row),
+            "\u00e9c\u4ed6 a\u00e9c\u4ed6 \u4ed6e ace eca a\u00e9 e\u00e9 a e => "
+            "[1, 2, 3] [0, 1, 2, 3] [3, 4] [0, 2, 4] [4, 2, 0] [] [] [0, 1] [4, 1] [0] [4]");
+  EXPECT_EQ(Jinja("{{ t[1] }}{{ t[-2] }}{{ t[5] }}{{ t[-6] }} ||| "
+                  "{{ 'aXbXX'.count('X') }} {{ t.count('') }} {{ t | replace('', '-', 2) }} "
+                  "{{ t | replace('', '-') }} {{ t.replace('c', '', 0) }} {{ t.find('\u4ed6') }}",
+                  row),
+            "\u00e9\u4ed6 => 3 6 -a-\u00e9c\u4ed6e -a-\u00e9-c-\u4ed6-e- a\u00e9c\u4ed6e 3");
 }
 
 TEST(JinjaTest, DrawsByTheRow) {
