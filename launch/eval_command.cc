@@ -201,8 +201,10 @@ Command EvalCommand() {
                    .help = "a model folder (the newest checkpoint in work_dir)"});
   flags.push_back(
       {.name = "untrained", .help = "the model that the config starts from, for comparison"});
-  flags.push_back(
-      {.name = "out", .value_hint = "FILE", .help = "scores as JSON (<work_dir>/eval.json)"});
+  flags.push_back({.name = "out",
+                   .value_hint = "FILE",
+                   .help = "scores as JSON (<work_dir>/eval.json)",
+                   .writes_file = true});
   flags.push_back({.name = "samples", .value_hint = "N", .help = "answers to show (0)"});
   flags.push_back({.name = "brief", .help = "groups only, no line per language"});
   return {.name = "eval",

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
+#include "core/base/file.h"
 #include "core/base/nearest_name.h"
 #include "core/base/status_macros.h"
 
@@ -68,6 +69,13 @@ absl::StatusOr<Flags> Flags::Parse(std::span<const FlagSpec> specs,
     if (spec.required && !flags.Has(spec.name)) {
       return absl::InvalidArgumentError(
           absl::StrCat("missing flag --", spec.name, " ", spec.value_hint));
+    }
+    if (spec.writes_file && flags.Has(spec.name)) {
+      const absl::Status place = CheckFilePlace(flags.Get(spec.name));
+      if (!place.ok()) {
+        return absl::Status(place.code(),
+                            absl::StrCat("--", spec.name, ": ", std::string(place.message())));
+      }
     }
   }
   return flags;

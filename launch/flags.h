@@ -19,6 +19,7 @@ struct FlagSpec {
   std::string help;
   bool required = false;
   bool repeated = false;
+  bool writes_file = false;  // the value is a file to write: its place is checked before any work
 };
 
 class Flags {

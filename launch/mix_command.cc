@@ -164,10 +164,14 @@ absl::Status Run(const CommandInput& input) {
 
 Command MixCommand() {
   std::vector<FlagSpec> flags = ConfigFlags();
-  flags.push_back({.name = "json", .value_hint = "FILE", .help = "all numbers for programs"});
+  flags.push_back({.name = "json",
+                   .value_hint = "FILE",
+                   .help = "all numbers for programs",
+                   .writes_file = true});
   flags.push_back({.name = "html",
                    .value_hint = "FILE",
-                   .help = "one page with charts that needs nothing else"});
+                   .help = "one page with charts that needs nothing else",
+                   .writes_file = true});
   flags.push_back({.name = "show",
                    .value_hint = "N",
                    .help = "lines of leaves and of languages in the table; 20"});

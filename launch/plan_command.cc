@@ -70,7 +70,8 @@ Command PlanCommand() {
   flags.push_back({.name = "show",
                    .value_hint = "N",
                    .help = "candidates that are shown of those that fit, and of the others; 10"});
-  flags.push_back({.name = "json", .value_hint = "FILE", .help = "the plan for programs"});
+  flags.push_back(
+      {.name = "json", .value_hint = "FILE", .help = "the plan for programs", .writes_file = true});
   return {.name = "plan",
           .summary = "says what fits on a cluster and how fast, before a launch; allocates nothing",
           .flags = std::move(flags),

@@ -43,7 +43,8 @@ Command TrainCommand() {
            "time so many steps after a warm-up and print rates, MFU and a profile; saves nothing"});
   flags.push_back({.name = "dump-batches",
                    .value_hint = "FILE",
-                   .help = "with --benchmark: the timed batches' token ids, for other programs"});
+                   .help = "with --benchmark: the timed batches' token ids, for other programs",
+                   .writes_file = true});
   return {
       .name = "train",
       .summary = "trains from a config; resumes by itself from its work folder",

@@ -57,7 +57,8 @@ absl::Status Run(const CommandInput& input) {
   const std::string path = input.flags.Get("out");
   RETURN_IF_ERROR(WriteFileAtomically(path, *model));
   ASSIGN_OR_RETURN(const auto tokenizer, Tokenizer::Load(path));
-  LOG(INFO) << path << ": " << tokenizer->vocab_size() << " pieces";
+  LOG(INFO) << path << ": " << tokenizer->vocab_size() << " pieces"
+            << (tokenizer->vocab_size() < size ? ", all that the text has" : "");
   return absl::OkStatus();
 }
 
@@ -72,7 +73,11 @@ Command VocabularyCommand() {
                  .help = "JSONL, CSV, TSV (.gz, .zst) or Parquet, or a glob",
                  .required = true,
                  .repeated = true},
-                {.name = "out", .value_hint = "FILE", .help = "the model file", .required = true},
+                {.name = "out",
+                 .value_hint = "FILE",
+                 .help = "the model file",
+                 .required = true,
+                 .writes_file = true},
                 {.name = "size", .value_hint = "N", .help = "number of pieces (8000)"}},
       .example = "frond vocabulary --input data/corpus/train.jsonl --size 8000 --out spiece.model",
       .run = Run};

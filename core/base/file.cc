@@ -83,6 +83,32 @@ absl::Status SyncAndClose(int fd, const std::string& path) {
   return absl::OkStatus();
 }
 
+absl::Status WriteAll(int fd, absl::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t wrote = ::write(fd, bytes.data(), std::min<size_t>(bytes.size(), 1u << 30));
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) return ErrnoStatus("cannot write", path);
+    bytes.remove_prefix(static_cast<size_t>(wrote));
+  }
+  return absl::OkStatus();
+}
+
+// A new file, synced.
+absl::Status WriteFile(const std::string& path, absl::string_view bytes) {
+  ASSIGN_OR_RETURN(auto writer, FileWriter::Create(path));
+  RETURN_IF_ERROR(writer->Append(bytes));
+  return writer->Close();
+}
+
+// What there is, a device or a pipe, which cannot be synced.
+absl::Status WriteInto(const std::string& path, absl::string_view bytes) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return ErrnoStatus("cannot open", path);
+  const absl::Status status = WriteAll(fd, bytes, path);
+  ::close(fd);
+  return status;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
@@ -136,12 +162,39 @@ absl::Status CreateFileOfSize(const std::string& path, uint64_t size) {
 }
 
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes) {
-  const std::string beside = path + ".tmp";
-  ASSIGN_OR_RETURN(auto writer, FileWriter::Create(beside));
-  RETURN_IF_ERROR(writer->Append(bytes));
-  RETURN_IF_ERROR(writer->Close());
-  RETURN_IF_ERROR(RenamePath(beside, path));
-  return SyncParentDirectory(path);
+  namespace fs = std::filesystem;
+  constexpr int kMaxLinks = 40;
+  std::error_code code;
+  std::string target = path;
+  // By hand, since a link may name what does not exist yet.
+  for (int links = 0; fs::is_symlink(fs::symlink_status(target, code)); ++links) {
+    const fs::path next = fs::read_symlink(target, code);
+    if (links == kMaxLinks) code = std::make_error_code(std::errc::too_many_symbolic_link_levels);
+    if (code) return FromErrorCode("cannot follow", path, code);
+    target = (fs::path(target).parent_path() / next).string();
+  }
+  const fs::file_status there = fs::status(target, code);
+  if (fs::exists(there) && !fs::is_regular_file(there) && !fs::is_directory(there)) {
+    return WriteInto(target, bytes);
+  }
+  const std::string beside = target + ".tmp";
+  absl::Status status = WriteFile(beside, bytes);
+  if (status.ok()) status = RenamePath(beside, target);
+  if (!status.ok()) {
+    fs::remove(beside, code);
+    return status;
+  }
+  return SyncParentDirectory(target);
+}
+
+absl::Status CheckFilePlace(const std::string& path) {
+  if (IsDirectory(path)) {
+    return absl::FailedPreconditionError(absl::StrCat("'", path, "' is a folder, not a file"));
+  }
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  if (folder.empty() || IsDirectory(folder)) return absl::OkStatus();
+  return absl::NotFoundError(
+      absl::StrCat("cannot create '", path, "': there is no folder '", folder, "'"));
 }
 
 absl::Status CreateDirectories(const std::string& path) {
@@ -226,13 +279,7 @@ FileWriter::~FileWriter() {
 absl::Status FileWriter::Append(absl::string_view bytes) {
   hash_.Add(bytes);
   size_ += bytes.size();
-  while (!bytes.empty()) {
-    const ssize_t wrote = ::write(fd_, bytes.data(), std::min<size_t>(bytes.size(), 1u << 30));
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) return ErrnoStatus("cannot write", path_);
-    bytes.remove_prefix(static_cast<size_t>(wrote));
-  }
-  return absl::OkStatus();
+  return WriteAll(fd_, bytes, path_);
 }
 
 absl::Status FileWriter::Close() { return SyncAndClose(std::exchange(fd_, -1), path_); }

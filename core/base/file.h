@@ -18,8 +18,13 @@ namespace frond {
 
 absl::StatusOr<std::string> ReadFile(const std::string& path);
 
-// Writes beside, syncs, renames: after a crash the file is the old one or the new one.
+// Writes beside, syncs, renames: after a crash the file is the old one or the new one. After an
+// error nothing new is there. A link stays, and what it names is replaced; what is no file (a
+// device, a pipe) stays too, and is written into.
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes);
+// Whether a file can be put at `path`, as far as can be told before: an error where it is a folder,
+// or where its folder is missing.
+absl::Status CheckFilePlace(const std::string& path);
 
 absl::Status CreateDirectories(const std::string& path);
 absl::Status SyncDirectory(const std::string& path);

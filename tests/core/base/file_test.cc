@@ -1,11 +1,19 @@
 #include "core/base/file.h"
 
+#include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
 
 #include "core/base/hash.h"
 
 namespace frond {
 namespace {
+
+using ::testing::HasSubstr;
 
 class FileTest : public testing::Test {
  protected:
@@ -48,6 +56,35 @@ TEST_F(FileTest, AtomicWriteReplaces) {
   ASSERT_TRUE(WriteFileAtomically(path, "two").ok());
   EXPECT_EQ(*ReadFile(path), "two");
   EXPECT_EQ(ListDirectory(folder_)->size(), 1u);
+}
+
+TEST_F(FileTest, AtomicWriteKeepsLinksAndPipes) {
+  const std::string file = folder_ + "/target", link = folder_ + "/link", pipe = folder_ + "/pipe";
+  ASSERT_EQ(::symlink("target", link.c_str()), 0);
+  ASSERT_TRUE(WriteFileAtomically(link, "through").ok());  // also where there is no target yet
+  ASSERT_TRUE(WriteFileAtomically(link, "again").ok());
+  EXPECT_EQ(*ReadFile(file), "again");
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const int reader = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK);
+  ASSERT_TRUE(WriteFileAtomically(pipe, "into").ok());
+  char text[8] = {};
+  EXPECT_EQ(::read(reader, text, sizeof(text)), 4);
+  EXPECT_STREQ(text, "into");
+  ::close(reader);
+  EXPECT_TRUE(std::filesystem::is_fifo(pipe));
+}
+
+TEST_F(FileTest, PlacesThatCannotHoldAFileAreKnownBefore) {
+  const std::string folder = folder_ + "/folder";
+  ASSERT_TRUE(CreateDirectories(folder).ok());
+  EXPECT_THAT(std::string(CheckFilePlace(folder).message()), HasSubstr("is a folder"));
+  EXPECT_THAT(std::string(CheckFilePlace(folder_ + "/none/file").message()),
+              HasSubstr("there is no folder"));
+  EXPECT_TRUE(CheckFilePlace(JoinPath(folder, "file")).ok());
+  EXPECT_TRUE(CheckFilePlace("file").ok());
+  EXPECT_FALSE(WriteFileAtomically(folder, "text").ok());
+  EXPECT_FALSE(PathExists(folder + ".tmp"));
 }
 
 TEST_F(FileTest, ErrorsNameTheFile) {
