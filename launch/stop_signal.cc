@@ -15,7 +15,16 @@ sigset_t StopSet() {
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGUSR1);
+  sigaddset(&set, SIGINT);
   return set;
+}
+
+// The next Ctrl-C ends the process as if nobody listened.
+void LetInterruptsThrough() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  CHECK_EQ(pthread_sigmask(SIG_UNBLOCK, &set, nullptr), 0);
 }
 
 }  // namespace
@@ -31,7 +40,10 @@ StopSignal::~StopSignal() { ::close(fd_); }
 
 bool StopSignal::Requested() {
   signalfd_siginfo info;
-  while (::read(fd_, &info, sizeof(info)) == sizeof(info)) requested_ = true;
+  while (::read(fd_, &info, sizeof(info)) == sizeof(info)) {
+    requested_ = true;
+    if (info.ssi_signo == SIGINT) LetInterruptsThrough();
+  }
   return requested_;
 }
 

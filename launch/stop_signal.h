@@ -1,10 +1,11 @@
-// SIGTERM and SIGUSR1 as a flag to look at: finish the step, save, leave.
+// SIGTERM, SIGUSR1 and SIGINT (Ctrl-C) as a flag to look at: finish the step, save, leave.
 #pragma once
 
 namespace frond {
 
-// Blocks both signals in the calling thread (and the threads it starts later) and reads them from a
-// file descriptor, so that nothing is interrupted. One per process, made before other threads.
+// Blocks the signals in the calling thread (and the threads it starts later) and reads them from a
+// file descriptor, so that nothing is interrupted. A second SIGINT, once the first was seen, ends
+// the process. One per process, made before other threads.
 class StopSignal {
  public:
   StopSignal();
