@@ -41,7 +41,7 @@ absl::StatusOr<std::unique_ptr<WorkFolderLock>> WorkFolderLock::Acquire(
     if (errno != EWOULDBLOCK) {
       return absl::InternalError(absl::StrCat("cannot lock '", path, "': ", std::strerror(errno)));
     }
-    return absl::FailedPreconditionError(
+    return absl::UnavailableError(
         absl::StrCat("work folder '", work_folder, "' is in use by ", ReadOwner(fd),
                      ": wait until it ends, or choose another work folder"));
   }

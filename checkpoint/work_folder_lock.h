@@ -13,7 +13,7 @@ namespace frond {
 // lock reaches as far as their flock does.
 class WorkFolderLock {
  public:
-  // FailedPrecondition, naming process and host of the owner, where another holds it.
+  // Unavailable, naming process and host of the owner, where another holds it.
   static absl::StatusOr<std::unique_ptr<WorkFolderLock>> Acquire(const std::string& work_folder);
   ~WorkFolderLock();
   WorkFolderLock(const WorkFolderLock&) = delete;

@@ -105,6 +105,7 @@ void PrintGrid(const AblationGrid& grid, const std::vector<size_t>& cells,
 // Writes the report of the cells that are done. Of two processes the later one writes it again: it
 // may have seen more of them.
 absl::Status WriteReport(const AblationGrid& grid) {
+  RETURN_IF_ERROR(CreateDirectories(grid.out_dir));
   ASSIGN_OR_RETURN(const auto lock,
                    BuildLock::Wait(JoinPath(grid.out_dir, ".lock"),
                                    absl::StrCat("writes '", grid.out_dir, "/report.html'")));

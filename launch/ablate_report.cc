@@ -292,16 +292,17 @@ std::string FormatAblationReport(const AblationReport& report) {
                                       report.grid.arms[arm].name};
       for (const Metric metric : kMetrics) {
         const MetricInfo& info = InfoOf(metric);
-        row.push_back(absl::StrFormat("%.*f", info.digits,
-                                      info.scale * metrics[static_cast<size_t>(metric)].mean));
+        const double mean = metrics[static_cast<size_t>(metric)].mean;
+        row.push_back(std::isfinite(mean) ? absl::StrFormat("%.*f", info.digits, info.scale * mean)
+                                          : "no run");
       }
       const Comparison& main = metrics[static_cast<size_t>(report.metric)];
       const MetricInfo& info = InfoOf(report.metric);
-      const bool is_baseline = arm == report.grid.baseline;
-      row.push_back(is_baseline ? "-"
-                                : absl::StrFormat("%+.*f", info.difference_digits,
-                                                  info.scale * main.difference));
-      row.push_back(is_baseline
+      const bool has_no_change = arm == report.grid.baseline || !std::isfinite(main.difference);
+      row.push_back(has_no_change ? "-"
+                                  : absl::StrFormat("%+.*f", info.difference_digits,
+                                                    info.scale * main.difference));
+      row.push_back(has_no_change
                         ? "-"
                         : absl::StrFormat("%+.*f .. %+.*f%s", info.difference_digits,
                                           info.scale * main.interval.low, info.difference_digits,

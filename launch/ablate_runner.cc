@@ -77,7 +77,7 @@ class CellTaker {
     ASSIGN_OR_RETURN(const bool open, is_open());
     if (!open) return false;
     absl::StatusOr<std::unique_ptr<WorkFolderLock>> held = WorkFolderLock::Acquire(run.folder);
-    if (absl::IsFailedPrecondition(held.status())) return false;  // another is at it
+    if (absl::IsUnavailable(held.status())) return false;  // another is at it
     RETURN_IF_ERROR(held.status());
     lock = *std::move(held);
     return is_open();  // another may have finished it in between

@@ -19,7 +19,7 @@ TEST(WorkFolderLockTest, SecondOwnerIsToldWhoHasIt) {
   auto lock = WorkFolderLock::Acquire(work);
   ASSERT_TRUE(lock.ok()) << lock.status();
   const auto second = WorkFolderLock::Acquire(work);
-  EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(second.status().message()),
               HasSubstr(absl::StrCat("is in use by process ", ::getpid(), " on ")));
   lock->reset();

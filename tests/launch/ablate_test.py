@@ -139,6 +139,9 @@ def test_whole(tiny):
     Grid(tiny, "whole", "seed: 1 seed: 2\n", steps=5).refused("other steps", ["as-is.seed1", "train.steps: 4 -> 5"])
     Grid(tiny, "whole", "seed: 1 seed: 2\n").refused("no such cell", ["did you mean even.seed1?"], "--cell", "even.sed1")
     Grid(tiny, "whole", "").refused("jobs", ["--jobs takes K/N"], "--jobs", "3/2")
+    blocked = Grid(tiny, "blocked", "")
+    tiny.write("blocked", "a file where the grid's folder would be")
+    blocked.refused("a folder that cannot be made", ["blocked"])
     Grid(tiny, "nothing", "").refused("nothing to report", ["no cell in"], "--report-only")
     Grid(tiny, "wrong", "baseline: \"evn\"").refused("baseline", ["did you mean \"even\"?"])
     return grid
