@@ -122,6 +122,10 @@ absl::Status CheckRule(const std::string& at, const config::Weighting& rule) {
     return absl::InvalidArgumentError(absl::StrCat(
         at, ".temperature takes either temperature or alpha, which is 1 / temperature"));
   }
+  if (rule.temperature().has_alpha() && !(rule.temperature().alpha() > 0)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        at, ".temperature.alpha is ", rule.temperature().alpha(), "; it must be a number above 0"));
+  }
   if (rule.has_unimax() && !rule.unimax().has_budget()) {
     return Missing(at + ".unimax.budget", "say how much the run is to see, in the rule's unit");
   }
@@ -158,6 +162,10 @@ class Checker {
     if (group.has_examples() && !is_root) {
       return absl::InvalidArgumentError(
           absl::StrCat(at, ".examples belongs to the root, data.mixture.examples"));
+    }
+    if (group.has_examples() && group.examples() < 1) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(at, ".examples is ", group.examples(), "; it must be at least 1"));
     }
     if (group.has_weighting()) RETURN_IF_ERROR(CheckRule(at + ".weighting", group.weighting()));
     if (group.has_across_languages()) {

@@ -116,7 +116,7 @@ absl::Status CheckRun(const config::TrainConfig& config) {
   RETURN_IF_ERROR(AtLeast("checkpoint.every_steps", config.checkpoint().every_steps(), 1));
   RETURN_IF_ERROR(AtLeast("checkpoint.keep_last", config.checkpoint().keep_last(), 1));
   RETURN_IF_ERROR(AtLeast("report.every_steps", config.report().every_steps(), 1));
-  return AtLeast("threads", config.threads(), 0);
+  return Between("threads", config.threads(), 0, 1024);
 }
 
 absl::Status CheckShape(const config::T5Shape& shape, bool complete) {

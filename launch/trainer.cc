@@ -99,7 +99,8 @@ absl::Status Trainer::LossError(const StepPlan& plan, const std::vector<double>&
     status = absl::InternalError(absl::StrCat(
         "the loss of step ", state_.step + 1, " is not finite: ", own[kLoss], ", z-loss ",
         own[kZLoss], "; the batch of rank ", world_.rank(), " holds", LanguageMix(plan),
-        "; the last checkpoint is from step ", std::max<int64_t>(last_saved_step_, 0)));
+        last_saved_step_ > 0 ? absl::StrCat("; the last checkpoint is from step ", last_saved_step_)
+                             : "; there is no checkpoint yet"));
   }
   RETURN_IF_ERROR(AgreeOnStatus(world_, status));
   return absl::InternalError(

@@ -88,6 +88,13 @@ def command_line(run):
     expect("no such model", run.run("generate", "--model", "/nowhere", "--prompt", "x"), "/nowhere")
     expect("no checkpoint", run.run("eval", "--config", run.write_config("untrained")), "untrained", "--model")
     expect("no such language", run.run("corpus", "--out", run.folder / "corpus", "--language", "xxx"), '"xxx"')
+    expect("few rows of a language", run.run("corpus", "--out", run.folder / "corpus", "--max-rows-per-language", "60"),
+           "--max-rows-per-language", "60", "100")
+    (run.folder / "old_corpus").mkdir(exist_ok=True)
+    run.write("old_corpus/README.md", "a corpus")
+    expect("a corpus over another", run.run("corpus", "--out", run.folder / "old_corpus"), "old_corpus", "holds a corpus")
+    expect("a folder for a file", run.run("vocabulary", "--input", "/nowhere", "--out", run.folder), "--out", "is a folder")
+    expect("no folder for a file", run.run("eval", "--config", run.config, "--out", "/nowhere/x"), "--out", "/nowhere")
     expect("no rows", run.run("vocabulary", "--input", "/nowhere", "--out", run.folder / "x"), "/nowhere")
     plan = ["plan", "--config", run.config, "--cluster"]
     expect("no cluster", run.run("plan", "--config", run.config), "--cluster")
@@ -107,6 +114,7 @@ def configs(cases):
     train("missing rows of a step", "batch.rows is missing", replace=[("batch { rows: 6 }", "")])
     train("missing source", "data.source is missing",
           replace=[(f'  source {{ name: "rows" path: "{folder}/rows.jsonl" }}\n', "")])
+    train("too many threads", "threads is 100000", "at most 1024", flags=("--set", "threads=100000"))
     train("unknown field", ":2:1: ", '"stepps"', '"steps"', replace=[("steps: 40", "stepps: 40")])
     train("unknown field within", '"dmodel"', '"d_model"', replace=[("d_model", "dmodel")])
     train("wrong type", ":2:8: ", "steps", '"many"', replace=[("steps: 40", 'steps: "many"')])
