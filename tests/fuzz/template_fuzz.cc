@@ -18,6 +18,7 @@ constexpr size_t kMaxMessageBytes = 2000;
 const nlohmann::json& Row() {
   static const auto* const row = new nlohmann::json(nlohmann::json::parse(R"({
     "a": "the cat\u00e9 \u4ed6", "n": -3, "x": 2.5, "big": 9223372036854775807, "yes": true, "no": null,
+    "huge": 18446744073709551615,
     "list": ["a", "b", 3, [1, 2], {"k": "v"}], "map": {"text": ["p", "q"], "deep": {"z": [1, 2.5]}}
   })"));
   return *row;
