@@ -203,7 +203,7 @@ def main():
     train(run, "again")
     check_equal(run, "again", "reference", "the same run twice")
     check_kills(run, draw)
-    for number in (signal.SIGTERM, signal.SIGUSR1):
+    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
         check_signal(run, draw, number)
     if mpirun:
         check_mpi_kills(run, draw, mpirun)
