@@ -153,6 +153,7 @@ bool CublasProducts::IsUsable(const Plan& plan, const cublasLtMatmulAlgo_t& algo
 
 int CublasProducts::Measure(Context& ctx, const ProductKey& key, const ProductOperands& operands,
                             Plan& plan, const Candidates& candidates) {
+  if (key.m * key.n < LeastComparedElements(key.result)) return 0;
   const bool adds = key.mode == Write::kAccumulate;
   // A result that is only assigned is first made in its own place; one that is added to must not
   // be.

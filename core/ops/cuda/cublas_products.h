@@ -3,7 +3,7 @@
 // cuBLASLt proposes algorithms for a product; the first use of a kind of product times some of them
 // on its own operands, and the choice is kept for all products of about its sizes. Results repeat
 // from run to run: no algorithm adds in an order that varies, and all that are considered give the
-// same bits (see ChooseAlgorithm).
+// same bits (see ChooseAlgorithm). Small products take the first proposal.
 #pragma once
 
 #include <cublasLt.h>

@@ -45,6 +45,10 @@ ColumnMajorProduct ToColumnMajor(const ProductKey& key) {
           .result = Transposed(key.m, key.n)};
 }
 
+int64_t LeastComparedElements(DType result) {
+  return result == DType::kBF16 ? int64_t{1} << 20 : int64_t{1} << 8;
+}
+
 int ChooseAlgorithm(std::span<const MeasuredAlgorithm> measured) {
   CHECK(!measured.empty());
   int best = 0;

@@ -60,6 +60,11 @@ struct MeasuredAlgorithm {
   bool same_result = false;
 };
 
+// How many elements a result must have for equal bits to show that two algorithms add in one order:
+// another order changes most elements of an f32 result, but only about one in 10^4 after rounding
+// to bf16.
+int64_t LeastComparedElements(DType result);
+
 // The fastest algorithm among those that give the first one's result: measured times differ from
 // run to run, and with this rule the numbers do not.
 int ChooseAlgorithm(std::span<const MeasuredAlgorithm> measured);
