@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/base/file.h"
 #include "core/base/name_list.h"
 #include "core/base/status_macros.h"
@@ -134,7 +136,15 @@ absl::StatusOr<std::vector<Prompt>> ReadPromptFile(const std::string& path,
     if (!prompt.ok()) return Bad(path, prompt.status().message());
     prompts.push_back(*std::move(prompt));
   }
-  if (prompts.empty()) return Bad(path, "no template is selected");
+  if (prompts.empty()) {
+    std::set<std::string> languages;
+    for (const Entry& entry : entries) {
+      languages.insert(entry.info.languages.begin(), entry.info.languages.end());
+    }
+    return Bad(path, absl::StrCat("no template is selected of ", SomeOf(NamesOf(entries)),
+                                  languages.empty() ? "" : ", whose languages are ",
+                                  absl::StrJoin(languages, ", ")));
+  }
   return prompts;
 }
 
