@@ -117,8 +117,9 @@ absl::Status CheckpointStore::Publish(int64_t step, std::string* replaced) {
   const absl::Status status = RenamePath(from, to);
   if (!status.ok()) {
     const absl::Status back = RenamePath(trash, to);
-    if (!back.ok())
+    if (!back.ok()) {
       LOG(WARNING) << "'" << trash << "' holds the checkpoint before: " << back.message();
+    }
     return status;
   }
   *replaced = trash;

@@ -1,26 +1,19 @@
 #include "checkpoint/load_params.h"
 
-#include <algorithm>
 #include <map>
 #include <set>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "core/base/check.h"
+#include "core/base/name_list.h"
 #include "core/base/nearest_name.h"
 #include "core/base/status_macros.h"
 
 namespace frond {
 namespace {
 
-// "a, b, c and 5 more"
-std::string List(const std::vector<std::string>& names) {
-  constexpr size_t kShown = 5;
-  const size_t shown = std::min(names.size(), kShown);
-  std::string text = absl::StrJoin(names.begin(), names.begin() + static_cast<long>(shown), ", ");
-  if (names.size() > shown) absl::StrAppend(&text, " and ", names.size() - shown, " more");
-  return text;
-}
+// Of those that a message is about.
+constexpr size_t kShownNames = 5;
 
 // The name under which the file holds the parameter; empty if it does not.
 std::string StoredName(const HfWeights& weights, const std::string& param,
@@ -55,9 +48,9 @@ absl::Status CheckShape(const HfWeights& weights, const std::string& stored,
 }
 
 absl::Status MissingError(const HfWeights& weights, const std::vector<std::string>& missing) {
-  std::string text =
-      absl::StrCat("model folder '", weights.folder(), "' lacks ", missing.size(),
-                   missing.size() == 1 ? " tensor" : " tensors", " of the model: ", List(missing));
+  std::string text = absl::StrCat("model folder '", weights.folder(), "' lacks ", missing.size(),
+                                  missing.size() == 1 ? " tensor" : " tensors",
+                                  " of the model: ", NameList(missing, kShownNames));
   const std::string nearest = NearestName(missing.front(), weights.names());
   if (!nearest.empty()) absl::StrAppend(&text, " (nearest name there: ", nearest, ")");
   return absl::NotFoundError(text);
@@ -103,9 +96,10 @@ absl::Status LoadTensors(const HfWeights& weights, std::span<const NamedTensor> 
     if (!used.contains(name)) extra.push_back(name);
   }
   if (!extra.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "model folder '", weights.folder(), "' has ", extra.size(),
-        extra.size() == 1 ? " tensor" : " tensors", " that the model does not use: ", List(extra)));
+    return absl::InvalidArgumentError(
+        absl::StrCat("model folder '", weights.folder(), "' has ", extra.size(),
+                     extra.size() == 1 ? " tensor" : " tensors",
+                     " that the model does not use: ", NameList(extra, kShownNames)));
   }
   for (const NamedTensor& tensor : tensors) {
     RETURN_IF_ERROR(weights.ReadMaster(stored_names[tensor.name], tensor));

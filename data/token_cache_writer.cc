@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
 #include <limits>
 #include <numeric>
 #include <utility>
@@ -226,8 +225,7 @@ absl::Status TokenCacheWriter::Finish(uint64_t key) {
   RETURN_IF_ERROR(file_.Close(BytesOf(trailer)));
   RETURN_IF_ERROR(RenamePath(PartialPath(path_), path_));
   finished_ = true;
-  const std::string folder = std::filesystem::path(path_).parent_path().string();
-  return SyncDirectory(folder.empty() ? "." : folder);
+  return SyncParentDirectory(path_);
 }
 
 }  // namespace frond

@@ -83,6 +83,11 @@ absl::Status SyncAndClose(int fd, const std::string& path) {
   return absl::OkStatus();
 }
 
+std::string ParentOf(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
 absl::Status WriteAll(int fd, absl::string_view bytes, const std::string& path) {
   while (!bytes.empty()) {
     const ssize_t wrote = ::write(fd, bytes.data(), std::min<size_t>(bytes.size(), 1u << 30));
@@ -191,8 +196,8 @@ absl::Status CheckFilePlace(const std::string& path) {
   if (IsDirectory(path)) {
     return absl::FailedPreconditionError(absl::StrCat("'", path, "' is a folder, not a file"));
   }
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  if (folder.empty() || IsDirectory(folder)) return absl::OkStatus();
+  const std::string folder = ParentOf(path);
+  if (IsDirectory(folder)) return absl::OkStatus();
   return absl::NotFoundError(
       absl::StrCat("cannot create '", path, "': there is no folder '", folder, "'"));
 }
@@ -213,10 +218,7 @@ absl::Status SyncDirectory(const std::string& path) {
   return status;
 }
 
-absl::Status SyncParentDirectory(const std::string& path) {
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  return SyncDirectory(folder.empty() ? "." : folder);
-}
+absl::Status SyncParentDirectory(const std::string& path) { return SyncDirectory(ParentOf(path)); }
 
 absl::Status RenamePath(const std::string& from, const std::string& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) {

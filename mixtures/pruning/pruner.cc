@@ -48,11 +48,6 @@ bool LiesIn(const std::string& path, const std::string& folder) {
   return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
-absl::Status SyncFolderOf(const std::string& path) {
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  return SyncDirectory(folder.empty() ? "." : folder);
-}
-
 // Writes what is kept, and on request what is not, beside the place where it is to be.
 class Pruner : public PruneSink {
  public:
@@ -187,9 +182,9 @@ absl::Status Pruner::Publish() {
       RenamePath(out_dir_, partial_).IgnoreError();  // to be removed
       return renamed;
     }
-    RETURN_IF_ERROR(SyncFolderOf(options_.dropped_path));
+    RETURN_IF_ERROR(SyncParentDirectory(options_.dropped_path));
   }
-  return SyncFolderOf(out_dir_);
+  return SyncParentDirectory(out_dir_);
 }
 
 }  // namespace
