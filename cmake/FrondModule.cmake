@@ -21,12 +21,15 @@ endfunction()
 # All binaries of tests with the label `unit`: what the build with sanitizers needs.
 add_custom_target(unit_tests)
 
-# frond_test(NAME core_base SRCS philox_test.cc DEPS frond::base [LABELS slow] [PROCESSORS 2] [SHARDS 3])
+# frond_test(NAME core_base SRCS philox_test.cc DEPS frond::base [LABELS gpu] [PROCESSORS 2] [SHARDS 3]
+#            [SLOW FileTest.ReadsTheWholeDisk FileTest.Many*])
 #
 # One GoogleTest binary per folder. It runs in the source folder `tests/`. PROCESSORS: how many it keeps busy.
 # SHARDS: ctest runs it in so many parts, <NAME>_1 and on, that may run beside each other.
+# SLOW: patterns of tests that are left out there and run on their own, as <NAME>_slow_1 and on, with the label `slow`
+# in place of the others: CI runs these in the release build alone, not under sanitizers.
 function(frond_test)
-  cmake_parse_arguments(ARG "" "NAME;PROCESSORS;SHARDS" "SRCS;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;PROCESSORS;SHARDS" "SRCS;DEPS;LABELS;SLOW" ${ARGN})
   add_executable(${ARG_NAME}_test ${ARG_SRCS})
   target_include_directories(${ARG_NAME}_test PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
   target_compile_options(${ARG_NAME}_test PRIVATE ${FROND_WARNINGS})
@@ -43,6 +46,11 @@ function(frond_test)
   if(NOT ARG_SHARDS)
     set(ARG_SHARDS 1)
   endif()
+  set(filter "*")
+  if(ARG_SLOW)
+    list(JOIN ARG_SLOW ":" filter)
+    set(filter "-${filter}")
+  endif()
   foreach(shard RANGE 1 ${ARG_SHARDS})
     set(name ${ARG_NAME})
     if(ARG_SHARDS GREATER 1)
@@ -51,7 +59,17 @@ function(frond_test)
     math(EXPR index "${shard} - 1")
     add_test(NAME ${name} COMMAND ${ARG_NAME}_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
     # Threads that wait do not spin: the machine may be busy with other tests.
+    set(shard_of "GTEST_TOTAL_SHARDS=${ARG_SHARDS};GTEST_SHARD_INDEX=${index}")
     set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 1800 PROCESSORS ${ARG_PROCESSORS}
-      ENVIRONMENT "OMP_WAIT_POLICY=passive;GTEST_TOTAL_SHARDS=${ARG_SHARDS};GTEST_SHARD_INDEX=${index}")
+      ENVIRONMENT "OMP_WAIT_POLICY=passive;${shard_of};GTEST_FILTER=${filter}")
+  endforeach()
+  set(index 0)
+  foreach(pattern IN LISTS ARG_SLOW)
+    math(EXPR index "${index} + 1")
+    set(name ${ARG_NAME}_slow_${index})
+    add_test(NAME ${name} COMMAND ${ARG_NAME}_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+    # A pattern that no test matches is a mistake here. The longest start first, so that none is left over at the end.
+    set_tests_properties(${name} PROPERTIES LABELS slow TIMEOUT 1800 PROCESSORS ${ARG_PROCESSORS} COST 100
+      ENVIRONMENT "OMP_WAIT_POLICY=passive;GTEST_FILTER=${pattern}" FAIL_REGULAR_EXPRESSION "Running 0 tests")
   endforeach()
 endfunction()
