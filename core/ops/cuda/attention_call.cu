@@ -1,9 +1,8 @@
 #include <cstring>
 
-#include "core/base/philox.h"
 #include "core/ops/cuda/attention_call.cuh"
+#include "core/ops/cuda/attention_keep.h"
 #include "core/ops/cuda/sent_lists.h"
-#include "core/ops/dropout.h"
 
 namespace frond::cuda {
 namespace {
@@ -38,41 +37,6 @@ void Append(const std::vector<T>& values, std::vector<int32_t>& words) {
   if (!values.empty()) {
     std::memcpy(words.data() + begin, values.data(), values.size() * sizeof(T));
   }
-}
-
-// The groups of eight heads, counted from head 0 of all, that a call's heads touch.
-struct HeadGroups {
-  int first_head, heads;
-  __host__ __device__ int64_t first() const { return first_head / 8; }
-  __host__ __device__ int64_t count() const { return (first_head + heads + 7) / 8 - first(); }
-};
-
-// keep [heads][tokens]: one thread per (token, eight heads), which share a draw.
-__global__ void KeepKernel(const uint64_t* token_keys, int64_t tokens, HeadGroups groups,
-                           uint64_t key, uint32_t threshold, float scale, float* keep) {
-  for (int64_t i = FirstItem(); i < tokens * groups.count(); i += ItemStride()) {
-    const int64_t token = i % tokens, group = groups.first() + i / tokens;
-    const std::array<uint32_t, 4> words =
-        Philox(key, token_keys[token], static_cast<uint64_t>(group));
-#pragma unroll
-    for (int j = 0; j < 8; ++j) {
-      const int64_t head = 8 * group + j - groups.first_head;
-      const uint32_t draw = (words[static_cast<size_t>(j / 2)] >> (j % 2 * 16)) & 0xFFFFu;
-      if (head < 0 || head >= groups.heads) continue;
-      keep[head * tokens + token] = draw >= threshold ? scale : 0.0f;
-    }
-  }
-}
-
-// keep [heads][key rows] of AttentionCall.
-Tensor MakeKeep(Context& ctx, const AttentionSpec& spec, int64_t key_rows) {
-  const uint64_t* token_keys = ctx.Backend<SentLists>().OnDevice(ctx, spec.key_token_keys);
-  Tensor keep(ctx, {spec.num_heads, key_rows}, DType::kF32, MemoryKind::kWorkspace);
-  const HeadGroups groups = {.first_head = spec.first_head, .heads = spec.num_heads};
-  Launch(ctx, GridFor(ctx, key_rows * groups.count()), KeepKernel, token_keys, key_rows, groups,
-         spec.dropout_key, DropoutThreshold(spec.dropout_rate), 1 / (1 - spec.dropout_rate),
-         keep.As<float>());
-  return keep;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "core/base/check.h"
 #include "core/base/hash.h"
+#include "core/ops/rounded_size.h"
 
 namespace frond::cuda {
 namespace {
@@ -11,12 +12,6 @@ namespace {
 // The transpose of a stored row-major [rows, columns] matrix.
 ColumnMajor Transposed(int64_t rows, int64_t columns) {
   return {.rows = columns, .columns = rows, .leading = columns};
-}
-
-int64_t RoundedSize(int64_t size) {
-  int64_t step = 1;
-  while (8 * step < size) step *= 2;
-  return (size + step - 1) / step * step;
 }
 
 }  // namespace
