@@ -4,7 +4,7 @@
 
 set(FROND_CUDA AUTO CACHE STRING "NVIDIA GPU backend: AUTO, ON, OFF, or EMULATED (tests without a GPU)")
 set(FROND_NCCL AUTO CACHE STRING "NCCL communicator: AUTO (with CUDA and MPI, where found), ON, OFF")
-set(FROND_CUDNN AUTO CACHE STRING "cuDNN's attention, to compare with: AUTO (with CUDA, where found), ON, OFF")
+set(FROND_CUDNN AUTO CACHE STRING "cuDNN's attention: AUTO (with CUDA, where its headers are found), ON, OFF")
 set(FROND_CUDA_TARGETS "80;90a" CACHE STRING "GPU architectures that kernels are compiled for")
 set(FROND_HAVE_CUDA OFF)
 set(FROND_HAVE_NCCL OFF)
@@ -70,8 +70,7 @@ if(FROND_HAVE_CUDA AND NOT FROND_EMULATED_CUDA)
 
   if(NOT FROND_CUDNN STREQUAL "OFF")
     find_path(CUDNN_INCLUDE_DIR cudnn_graph.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
-    find_library(CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR})
-    if(CUDNN_INCLUDE_DIR AND CUDNN_LIBRARY)
+    if(CUDNN_INCLUDE_DIR)
       file(STRINGS ${CUDNN_INCLUDE_DIR}/cudnn_version.h frond_cudnn_lines REGEX "#define CUDNN_(MAJOR|MINOR|PATCHLEVEL) ")
       string(REGEX REPLACE "[^0-9;]" "" frond_cudnn_version "${frond_cudnn_lines}")
       string(REPLACE ";" "." frond_cudnn_version "${frond_cudnn_version}")
@@ -79,7 +78,8 @@ if(FROND_HAVE_CUDA AND NOT FROND_EMULATED_CUDA)
       if(frond_cudnn_version VERSION_GREATER_EQUAL 9.10.2)
         set(FROND_HAVE_CUDNN ON)
         add_library(frond_cudnn INTERFACE)
-        target_link_libraries(frond_cudnn INTERFACE ${CUDNN_LIBRARY})
+        # The library itself is loaded by the program that asks for it (core/ops/cuda/cudnn_library.h).
+        target_link_libraries(frond_cudnn INTERFACE ${CMAKE_DL_LIBS})
         target_include_directories(frond_cudnn INTERFACE ${CUDNN_INCLUDE_DIR})
       endif()
     endif()
@@ -90,7 +90,7 @@ if(FROND_NCCL STREQUAL "ON" AND NOT FROND_HAVE_NCCL)
 endif()
 
 if(FROND_CUDNN STREQUAL "ON" AND NOT FROND_HAVE_CUDNN)
-  message(FATAL_ERROR "FROND_CUDNN=ON needs the CUDA backend, and cudnn_graph.h with libcudnn 9.10.2 or newer")
+  message(FATAL_ERROR "FROND_CUDNN=ON needs the CUDA backend, and the headers of cuDNN 9.10.2 or newer (cudnn_graph.h)")
 endif()
 
 # frond_cuda_sources(a.cu b.cu): to be called before the target that lists them. An emulated build compiles

@@ -1,35 +1,16 @@
 #include "core/ops/cuda/cudnn_attention.h"
 
-#include <limits>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "core/base/check.h"
 #include "core/base/status_macros.h"
-#include "core/ops/cuda/cudnn_attention_graph.h"
+#include "core/ops/cuda/cudnn_pass.h"
 #include "core/tensor/cuda/runtime.h"
 
 namespace frond::cuda {
 namespace {
-
-struct HandleDestroyer {
-  void operator()(cudnnHandle_t handle) const { cudnnDestroy(handle); }
-};
-using Handle = std::unique_ptr<std::remove_pointer_t<cudnnHandle_t>, HandleDestroyer>;
-
-struct BuiltPass {
-  CudnnAttentionIds ids;
-  CudnnGraph::Plan plan;
-};
-absl::StatusOr<BuiltPass> BuildPass(const CudnnSegments& segments,
-                                    const CudnnAttentionOptions& options, CudnnPass pass,
-                                    const CudnnTarget& target) {
-  CudnnAttentionGraph made = MakeAttentionGraph(segments, options, pass);
-  ASSIGN_OR_RETURN(CudnnGraph::Plan plan, made.graph.Build(target));
-  return BuiltPass{made.ids, std::move(plan)};
-}
 
 template <class T>
 Tensor Upload(Context& ctx, const std::vector<T>& values) {
@@ -38,23 +19,6 @@ Tensor Upload(Context& ctx, const std::vector<T>& values) {
   ctx.memory().CopyFromHost(values.data(), bytes, device.view().data);
   return device;
 }
-
-// Addresses by the graph's ids.
-class Operands {
- public:
-  void Add(CudnnGraph::Id id, const void* address) {
-    if (id == CudnnGraph::kNone) return;
-    ids_.push_back(id);
-    // cuDNN takes what it reads and what it writes in one list.
-    addresses_.push_back(const_cast<void*>(address));
-  }
-  const std::vector<CudnnGraph::Id>& ids() const { return ids_; }
-  const std::vector<void*>& addresses() const { return addresses_; }
-
- private:
-  std::vector<CudnnGraph::Id> ids_;
-  std::vector<void*> addresses_;
-};
 
 int64_t KeptBytes(const CudnnSegments& segments, const CudnnAttentionIds& ids) {
   int64_t floats = segments.num_stats();
@@ -68,9 +32,10 @@ int64_t KeptBytes(const CudnnSegments& segments, const CudnnAttentionIds& ids) {
 struct CudnnAttention::State {
   CudnnSegments segments;
   CudnnAttentionOptions options;
-  Handle handle;
-  BuiltPass forward, gradient;
+  CudnnSession session;
+  CudnnBuiltPass forward, gradient;
   Tensor stats;
+  // Offsets of rows of all heads and of one number a head.
   Tensor query_lengths, key_lengths, query_offsets, key_offsets, stats_offsets;
 
   Tensor Floats(Context& ctx, int64_t count) const {
@@ -78,12 +43,8 @@ struct CudnnAttention::State {
   }
   void UploadSegments(Context& ctx, const AttentionSpec& spec);
   void CheckShapes(ConstView q, ConstView k, ConstView v, ConstView bias) const;
-  Operands Shared(const CudnnAttentionIds& ids, ConstView q, ConstView k, ConstView v,
-                  ConstView bias) const;
-  absl::Status Run(Context& ctx, const CudnnGraph::Plan& plan, const Operands& operands) const;
-
-  // What `one`, `scale` and `minus_infinity` point to.
-  float one = 1, minus_infinity = -std::numeric_limits<float>::infinity();
+  CudnnOperands Shared(const CudnnAttentionIds& ids, ConstView q, ConstView k, ConstView v,
+                       ConstView bias) const;
 };
 
 void CudnnAttention::State::UploadSegments(Context& ctx, const AttentionSpec& spec) {
@@ -115,10 +76,10 @@ void CudnnAttention::State::CheckShapes(ConstView q, ConstView k, ConstView v,
   CHECK_EQ(bias.num_elements(), s.heads * s.longest_query * s.longest_key);
 }
 
-Operands CudnnAttention::State::Shared(const CudnnAttentionIds& ids, ConstView q, ConstView k,
-                                       ConstView v, ConstView bias) const {
+CudnnOperands CudnnAttention::State::Shared(const CudnnAttentionIds& ids, ConstView q, ConstView k,
+                                            ConstView v, ConstView bias) const {
   CheckShapes(q, k, v, bias);
-  Operands operands;
+  CudnnOperands operands;
   operands.Add(ids.q, q.data);
   operands.Add(ids.k, k.data);
   operands.Add(ids.v, v.data);
@@ -126,46 +87,22 @@ Operands CudnnAttention::State::Shared(const CudnnAttentionIds& ids, ConstView q
   operands.Add(ids.stats, stats.view().data);
   operands.Add(ids.query_lengths, query_lengths.view().data);
   operands.Add(ids.key_lengths, key_lengths.view().data);
-  operands.Add(ids.query_offsets, query_offsets.view().data);
-  operands.Add(ids.key_offsets, key_offsets.view().data);
-  operands.Add(ids.stats_offsets, stats_offsets.view().data);
-  operands.Add(ids.one, &one);
-  operands.Add(ids.scale, &one);
-  operands.Add(ids.minus_infinity, &minus_infinity);
+  for (const CudnnAttentionIds::Offsets& offsets : ids.offsets) {
+    const bool of_stats = !offsets.of_keys && offsets.pitch == segments.heads;
+    const Tensor& list = of_stats ? stats_offsets : offsets.of_keys ? key_offsets : query_offsets;
+    operands.Add(offsets.id, list.view().data);
+  }
+  operands.AddNumbers(ids);
   return operands;
-}
-
-absl::Status CudnnAttention::State::Run(Context& ctx, const CudnnGraph::Plan& plan,
-                                        const Operands& operands) const {
-  const Tensor workspace = Floats(ctx, (plan.workspace_bytes + 3) / 4);
-  void* const scratch = const_cast<void*>(workspace.view().data);
-  cudnnBackendDescriptor_t raw = nullptr;
-  RETURN_IF_ERROR(CudnnError(
-      cudnnBackendCreateDescriptor(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, &raw), "the operands"));
-  const CudnnDescriptor pack(raw);
-  const auto count = static_cast<int64_t>(operands.ids().size());
-  RETURN_IF_ERROR(
-      CudnnError(cudnnBackendSetAttribute(raw, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64,
-                                          count, operands.ids().data()),
-                 "the operands' names"));
-  RETURN_IF_ERROR(
-      CudnnError(cudnnBackendSetAttribute(raw, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS,
-                                          CUDNN_TYPE_VOID_PTR, count, operands.addresses().data()),
-                 "the operands' addresses"));
-  RETURN_IF_ERROR(CudnnError(cudnnBackendSetAttribute(raw, CUDNN_ATTR_VARIANT_PACK_WORKSPACE,
-                                                      CUDNN_TYPE_VOID_PTR, 1, &scratch),
-                             "the workspace"));
-  RETURN_IF_ERROR(CudnnError(cudnnBackendFinalize(raw), "the operands"));
-  RETURN_IF_ERROR(CudnnError(cudnnSetStream(handle.get(), StreamOf(ctx)), "cudnnSetStream"));
-  return CudnnError(cudnnBackendExecute(handle.get(), plan.plan.get(), raw), "attention");
 }
 
 absl::StatusOr<CudnnPlanFacts> PlanCudnnAttention(const AttentionSpec& spec,
                                                   const CudnnAttentionOptions& options,
                                                   CudnnPass pass, absl::string_view device) {
   ASSIGN_OR_RETURN(const CudnnSegments segments, ReadSegments(spec));
-  ASSIGN_OR_RETURN(const BuiltPass built,
-                   BuildPass(segments, options, pass, {.properties = std::string(device)}));
+  ASSIGN_OR_RETURN(const CudnnLibrary cudnn, CudnnLibrary::Load());
+  ASSIGN_OR_RETURN(const CudnnBuiltPass built,
+                   BuildPass(cudnn, segments, options, pass, {.properties = std::string(device)}));
   return CudnnPlanFacts{.engine = built.plan.engine,
                         .workspace_bytes = built.plan.workspace_bytes,
                         .kept_bytes = KeptBytes(segments, built.ids)};
@@ -176,16 +113,16 @@ CudnnAttention::~CudnnAttention() = default;
 
 absl::StatusOr<std::unique_ptr<CudnnAttention>> CudnnAttention::Create(
     Context& ctx, const AttentionSpec& spec, const CudnnAttentionOptions& options) {
-  auto state = std::make_unique<State>();
-  ASSIGN_OR_RETURN(state->segments, ReadSegments(spec));
-  state->options = options;
-  cudnnHandle_t handle = nullptr;
-  RETURN_IF_ERROR(CudnnError(cudnnCreate(&handle), "cudnnCreate"));
-  state->handle.reset(handle);
-  ASSIGN_OR_RETURN(state->forward,
-                   BuildPass(state->segments, options, CudnnPass::kForward, {.handle = handle}));
-  ASSIGN_OR_RETURN(state->gradient,
-                   BuildPass(state->segments, options, CudnnPass::kGradient, {.handle = handle}));
+  ASSIGN_OR_RETURN(const CudnnSegments segments, ReadSegments(spec));
+  ASSIGN_OR_RETURN(CudnnSession session, CudnnSession::Open());
+  const CudnnTarget target = {.handle = session.handle()};
+  ASSIGN_OR_RETURN(CudnnBuiltPass forward,
+                   BuildPass(session.cudnn(), segments, options, CudnnPass::kForward, target));
+  ASSIGN_OR_RETURN(CudnnBuiltPass gradient,
+                   BuildPass(session.cudnn(), segments, options, CudnnPass::kGradient, target));
+  // Members in the order of their declaration.
+  auto state = std::unique_ptr<State>(
+      new State{segments, options, std::move(session), std::move(forward), std::move(gradient)});
   state->stats = state->Floats(ctx, state->segments.num_stats());
   if (state->segments.packed) state->UploadSegments(ctx, spec);
   return std::unique_ptr<CudnnAttention>(new CudnnAttention(std::move(state)));
@@ -194,10 +131,10 @@ absl::StatusOr<std::unique_ptr<CudnnAttention>> CudnnAttention::Create(
 absl::Status CudnnAttention::Forward(Context& ctx, ConstView q, ConstView k, ConstView v,
                                      ConstView bias, View out) {
   const CudnnAttentionIds& ids = state_->forward.ids;
-  Operands operands = state_->Shared(ids, q, k, v, bias);
+  CudnnOperands operands = state_->Shared(ids, q, k, v, bias);
   CHECK_EQ(out.num_elements(), q.num_elements());
   operands.Add(ids.out, out.data);
-  return state_->Run(ctx, state_->forward.plan, operands);
+  return RunPass(ctx, state_->session, state_->forward.plan, operands);
 }
 
 absl::Status CudnnAttention::Gradient(Context& ctx, ConstView dout, ConstView q, ConstView k,
@@ -205,7 +142,7 @@ absl::Status CudnnAttention::Gradient(Context& ctx, ConstView dout, ConstView q,
                                       const Gradients& gradients) {
   const CudnnAttentionIds& ids = state_->gradient.ids;
   const CudnnSegments& s = state_->segments;
-  Operands operands = state_->Shared(ids, q, k, v, bias);
+  CudnnOperands operands = state_->Shared(ids, q, k, v, bias);
   const Tensor row_sums = state_->Floats(ctx, s.num_stats());
   Tensor dq_sum =
       state_->Floats(ctx, ids.dq_sum == CudnnGraph::kNone ? 0 : s.query_rows * s.width());
@@ -221,7 +158,7 @@ absl::Status CudnnAttention::Gradient(Context& ctx, ConstView dout, ConstView q,
   operands.Add(ids.dbias, gradients.dbias.data);
   operands.Add(ids.row_sums, row_sums.view().data);
   operands.Add(ids.dq_sum, dq_sum.view().data);
-  return state_->Run(ctx, state_->gradient.plan, operands);
+  return RunPass(ctx, state_->session, state_->gradient.plan, operands);
 }
 
 }  // namespace frond::cuda

@@ -1,5 +1,6 @@
-// T5 attention (core/ops/attention.h) through cuDNN's fused kernels: the rival that our own kernel
-// is measured against. Only in builds with cuDNN (kHaveCudnn).
+// T5 attention (core/ops/attention.h) through cuDNN's fused kernels for one set of segments, with
+// or without a bias: the rival that our own kernel is measured against. What models call is in
+// cudnn_cross_attention.h. Only in builds with cuDNN (kHaveCudnn).
 //
 // What differs from our op: operands are bf16; a bias is a whole tensor of scores instead of a
 // table of buckets, and its gradient is one too, summed over the segments and rounded to bf16;
@@ -25,6 +26,12 @@ struct CudnnAttentionOptions {
   // The gradient's bits repeat from run to run. It then takes 2 bytes of workspace for every score
   // of every segment, as with a bias.
   bool deterministic = false;
+};
+
+// Elements from one row of an operand to the next; dq lies as q does, dk as k, and out and dout
+// without gaps.
+struct CudnnPitches {
+  int64_t q = 0, k = 0, v = 0, dv = 0;
 };
 
 struct CudnnPlanFacts {

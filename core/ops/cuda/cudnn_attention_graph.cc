@@ -18,42 +18,52 @@ constexpr cudnnDataType_t kData = CUDNN_DATA_BFLOAT16;
 // The parts that forward and gradient share. Every tensor that is not named in `ids` is virtual.
 class GraphMaker {
  public:
-  GraphMaker(const CudnnSegments& segments, const CudnnAttentionOptions& options)
-      : s_(segments), options_(options), made_(new CudnnAttentionGraph) {
+  GraphMaker(const CudnnLibrary& cudnn, const CudnnSegments& segments,
+             const CudnnAttentionOptions& options)
+      : s_(segments), options_(options), made_{CudnnGraph(cudnn), {}} {
     if (!s_.packed) return;
     ids().query_lengths = Whole({s_.batch, 1, 1, 1}, {1, 1, 1, 1}, CUDNN_DATA_INT32);
     ids().key_lengths = Whole({s_.batch, 1, 1, 1}, {1, 1, 1, 1}, CUDNN_DATA_INT32);
-    for (Id* id : {&ids().query_offsets, &ids().key_offsets, &ids().stats_offsets}) {
-      *id = Whole({s_.batch + 1, 1, 1, 1}, {1, 1, 1, 1}, CUDNN_DATA_INT64);
-    }
   }
 
-  CudnnAttentionIds& ids() { return made_->ids; }
-  CudnnGraph& graph() { return made_->graph; }
-  CudnnAttentionGraph Take() { return std::move(*made_); }
+  CudnnAttentionIds& ids() { return made_.ids; }
+  CudnnGraph& graph() { return made_.graph; }
+  CudnnAttentionGraph Take() { return std::move(made_); }
+  int64_t width() const { return s_.width(); }
 
+  // How rows of heads lie.
+  struct RowsSpec {
+    bool of_keys = false;
+    int64_t pitch;
+    bool transposed = false;
+    cudnnDataType_t type = kData;
+    bool is_virtual = false;
+  };
   // Rows of heads, as in [rows, heads * head_dim]: dims [batch, heads, length, head_dim], the last
-  // two exchanged where `transposed`.
-  Id Rows(bool keys, bool transposed, cudnnDataType_t type = kData, bool is_virtual = false) {
-    const int64_t length = keys ? s_.longest_key : s_.longest_query;
+  // two exchanged where transposed.
+  Id Rows(const RowsSpec& spec) {
+    const int64_t length = spec.of_keys ? s_.longest_key : s_.longest_query;
     Dims dims = {s_.batch, s_.heads, length, s_.head_dim};
-    Dims strides = {length * s_.width(), s_.head_dim, s_.width(), 1};
-    if (transposed) {
+    Dims strides = {length * spec.pitch, s_.head_dim, spec.pitch, 1};
+    if (spec.transposed) {
       std::swap(dims[2], dims[3]);
       std::swap(strides[2], strides[3]);
     }
     return graph().Tensor({.dims = dims,
                            .strides = strides,
-                           .type = type,
-                           .is_virtual = is_virtual,
-                           .offsets = keys ? ids().key_offsets : ids().query_offsets});
+                           .type = spec.type,
+                           .is_virtual = spec.is_virtual,
+                           .offsets = OffsetsOf(spec.of_keys, spec.pitch)});
   }
+  // out, dout, and q or dq.
+  Id DenseRows() { return Rows({.pitch = s_.width()}); }
+  Id QueryRows() { return Rows({.pitch = s_.pitches.q}); }
   // One number for each query and head.
   Id PerQuery() {
     return graph().Tensor(
         {.dims = {s_.batch, s_.heads, s_.longest_query, 1},
          .strides = s_.packed ? Dims{s_.longest_query * s_.heads, 1, s_.heads, 1} : QueryStrides(),
-         .offsets = ids().stats_offsets});
+         .offsets = OffsetsOf(/*of_keys=*/false, s_.heads)});
   }
   Id VirtualPerQuery() {
     return graph().Tensor({.dims = {s_.batch, s_.heads, s_.longest_query, 1},
@@ -62,7 +72,7 @@ class GraphMaker {
   }
   // dq in f32.
   Id QuerySum() {
-    if (s_.packed) return Rows(/*keys=*/false, /*transposed=*/false, CUDNN_DATA_FLOAT);
+    if (s_.packed) return Rows({.pitch = s_.width(), .type = CUDNN_DATA_FLOAT});
     const int64_t head = s_.longest_query * s_.head_dim;
     return Whole({s_.batch, s_.heads, s_.longest_query, s_.head_dim},
                  {s_.heads * head, head, s_.head_dim, 1}, CUDNN_DATA_FLOAT);
@@ -149,6 +159,15 @@ class GraphMaker {
   }
 
  private:
+  Id OffsetsOf(bool of_keys, int64_t pitch) {
+    if (!s_.packed) return CudnnGraph::kNone;
+    for (const CudnnAttentionIds::Offsets& known : ids().offsets) {
+      if (known.of_keys == of_keys && known.pitch == pitch) return known.id;
+    }
+    const Id id = Whole({s_.batch + 1, 1, 1, 1}, {1, 1, 1, 1}, CUDNN_DATA_INT64);
+    ids().offsets.push_back({id, of_keys, pitch});
+    return id;
+  }
   Dims QueryStrides() const { return {s_.heads * s_.longest_query, s_.longest_query, 1, 1}; }
   Id Index(Id scores, int64_t axis) {
     return Compute(
@@ -170,7 +189,7 @@ class GraphMaker {
 
   const CudnnSegments& s_;
   const CudnnAttentionOptions& options_;
-  std::unique_ptr<CudnnAttentionGraph> made_;
+  CudnnAttentionGraph made_;
 };
 
 // Longest and total length; whether all are equal. Segments without gaps only.
@@ -195,15 +214,13 @@ absl::StatusOr<Lengths> ReadLengths(std::span<const int32_t> begin, std::span<co
   return lengths;
 }
 
-CudnnAttentionGraph ForwardGraph(const CudnnSegments& segments,
-                                 const CudnnAttentionOptions& options) {
-  GraphMaker make(segments, options);
+CudnnAttentionGraph ForwardGraph(GraphMaker make, const CudnnPitches& pitches) {
   CudnnAttentionIds& ids = make.ids();
   CudnnGraph& graph = make.graph();
-  ids.q = make.Rows(/*keys=*/false, /*transposed=*/false);
-  ids.k = make.Rows(/*keys=*/true, /*transposed=*/true);
-  ids.v = make.Rows(/*keys=*/true, /*transposed=*/false);
-  ids.out = make.Rows(/*keys=*/false, /*transposed=*/false);
+  ids.q = make.QueryRows();
+  ids.k = make.Rows({.of_keys = true, .pitch = pitches.k, .transposed = true});
+  ids.v = make.Rows({.of_keys = true, .pitch = pitches.v});
+  ids.out = make.DenseRows();
   ids.stats = make.PerQuery();
   const Id scores = make.Masked(make.BiasedScores());
   // The softmax: exp(s - max) / sum, and max + log(sum).
@@ -227,8 +244,8 @@ CudnnAttentionGraph ForwardGraph(const CudnnSegments& segments,
 // pattern.
 void MakeRowSums(GraphMaker& make) {
   CudnnAttentionIds& ids = make.ids();
-  const Id products = make.Rows(/*keys=*/false, /*transposed=*/false, CUDNN_DATA_FLOAT,
-                                /*is_virtual=*/true);
+  const Id products =
+      make.Rows({.pitch = make.width(), .type = CUDNN_DATA_FLOAT, .is_virtual = true});
   const Id sums = make.VirtualPerQuery();
   ids.row_sums = make.PerQuery();
   ids.one = make.Number();
@@ -254,9 +271,9 @@ Id ScoreGradient(GraphMaker& make, Id probabilities, bool bias) {
 }
 
 // dq = ds k: at once, or added up in f32 by all blocks of keys and then rounded.
-void MakeQueryGradient(GraphMaker& make, Id dscores, bool at_once) {
+void MakeQueryGradient(GraphMaker& make, Id dscores, int64_t key_pitch, bool at_once) {
   CudnnAttentionIds& ids = make.ids();
-  const Id k = make.Rows(/*keys=*/true, /*transposed=*/false, kData, /*is_virtual=*/true);
+  const Id k = make.Rows({.of_keys = true, .pitch = key_pitch, .is_virtual = true});
   make.graph().Reshape(ids.k, k);
   const CudnnGraph::MatMulSpec product = {
       .a = dscores, .b = k, .m_length = ids.query_lengths, .k_length = ids.key_lengths};
@@ -266,18 +283,17 @@ void MakeQueryGradient(GraphMaker& make, Id dscores, bool at_once) {
   make.graph().Pointwise({.mode = CUDNN_POINTWISE_IDENTITY, .x = ids.dq_sum}, ids.dq);
 }
 
-CudnnAttentionGraph GradientGraph(const CudnnSegments& segments,
+CudnnAttentionGraph GradientGraph(GraphMaker make, const CudnnPitches& pitches,
                                   const CudnnAttentionOptions& options) {
-  GraphMaker make(segments, options);
   CudnnAttentionIds& ids = make.ids();
-  ids.q = make.Rows(/*keys=*/false, /*transposed=*/false);
-  ids.k = make.Rows(/*keys=*/true, /*transposed=*/true);
-  ids.v = make.Rows(/*keys=*/true, /*transposed=*/true);
-  ids.out = make.Rows(/*keys=*/false, /*transposed=*/false);
-  ids.dout = make.Rows(/*keys=*/false, /*transposed=*/false);
-  ids.dq = make.Rows(/*keys=*/false, /*transposed=*/false);
-  ids.dk = make.Rows(/*keys=*/true, /*transposed=*/false);
-  ids.dv = make.Rows(/*keys=*/true, /*transposed=*/false);
+  ids.q = make.QueryRows();
+  ids.k = make.Rows({.of_keys = true, .pitch = pitches.k, .transposed = true});
+  ids.v = make.Rows({.of_keys = true, .pitch = pitches.v, .transposed = true});
+  ids.out = make.DenseRows();
+  ids.dout = make.DenseRows();
+  ids.dq = make.QueryRows();
+  ids.dk = make.Rows({.of_keys = true, .pitch = pitches.k});
+  ids.dv = make.Rows({.of_keys = true, .pitch = pitches.dv});
   ids.stats = make.PerQuery();
   // The pattern with a bias gradient has a scale: what is reduced has one other use only.
   if (options.bias) ids.scale = make.Number();
@@ -299,7 +315,7 @@ CudnnAttentionGraph GradientGraph(const CudnnSegments& segments,
                        .m_length = ids.key_lengths,
                        .k_length = ids.query_lengths},
                       ids.dk);
-  MakeQueryGradient(make, dscores, /*at_once=*/options.bias || options.deterministic);
+  MakeQueryGradient(make, dscores, pitches.k, /*at_once=*/options.bias || options.deterministic);
   return make.Take();
 }
 
@@ -320,21 +336,25 @@ absl::StatusOr<CudnnSegments> ReadSegments(const AttentionSpec& spec) {
     return absl::InvalidArgumentError(
         "causal cuDNN attention needs as many queries as keys in each segment");
   }
-  return CudnnSegments{.batch = static_cast<int64_t>(spec.query_begin.size()),
-                       .heads = spec.num_heads,
-                       .head_dim = spec.head_dim,
-                       .longest_query = queries->longest,
-                       .longest_key = keys->longest,
-                       .query_rows = queries->rows,
-                       .key_rows = keys->rows,
-                       .packed = !queries->equal || !keys->equal,
-                       .causal = spec.causal};
+  CudnnSegments segments = {.batch = static_cast<int64_t>(spec.query_begin.size()),
+                            .heads = spec.num_heads,
+                            .head_dim = spec.head_dim,
+                            .longest_query = queries->longest,
+                            .longest_key = keys->longest,
+                            .query_rows = queries->rows,
+                            .key_rows = keys->rows,
+                            .packed = !queries->equal || !keys->equal,
+                            .causal = spec.causal};
+  const int64_t width = segments.width();
+  segments.pitches = {.q = width, .k = width, .v = width, .dv = width};
+  return segments;
 }
 
-CudnnAttentionGraph MakeAttentionGraph(const CudnnSegments& segments,
+CudnnAttentionGraph MakeAttentionGraph(const CudnnLibrary& cudnn, const CudnnSegments& segments,
                                        const CudnnAttentionOptions& options, CudnnPass pass) {
-  return pass == CudnnPass::kForward ? ForwardGraph(segments, options)
-                                     : GradientGraph(segments, options);
+  GraphMaker make(cudnn, segments, options);
+  return pass == CudnnPass::kForward ? ForwardGraph(std::move(make), segments.pitches)
+                                     : GradientGraph(std::move(make), segments.pitches, options);
 }
 
 }  // namespace frond::cuda

@@ -14,42 +14,32 @@ constexpr int64_t kAlignment = 16;
 constexpr int64_t kMostProposals = 8;
 
 template <class T>
-T Get(const CudnnDescriptor& descriptor, cudnnBackendAttributeName_t name,
-      cudnnBackendAttributeType_t type, T otherwise) {
+T Get(const CudnnLibrary& cudnn, const CudnnDescriptor& descriptor,
+      cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, T otherwise) {
   int64_t count = 0;
   T value = otherwise;
-  const cudnnStatus_t status =
-      cudnnBackendGetAttribute(descriptor.get(), name, type, 1, &count, &value);
+  const cudnnStatus_t status = cudnn.get_attribute(descriptor.get(), name, type, 1, &count, &value);
   return status == CUDNN_STATUS_SUCCESS && count == 1 ? value : otherwise;
 }
 
 }  // namespace
 
-absl::Status CudnnError(cudnnStatus_t status, const char* what) {
-  if (status == CUDNN_STATUS_SUCCESS) return absl::OkStatus();
-  char reason[1024] = "";
-  cudnnGetLastErrorString(reason, sizeof(reason));
-  return absl::FailedPreconditionError(absl::StrCat("cuDNN ", cudnnGetVersion(), ": ", what, ": ",
-                                                    cudnnGetErrorString(status),
-                                                    reason[0] == '\0' ? "" : ": ", reason));
-}
-
 void CudnnGraph::Note(cudnnStatus_t status, const char* what) {
-  if (status_.ok()) status_ = CudnnError(status, what);
+  if (status_.ok()) status_ = cudnn_.Check(status, what);
 }
 
 CudnnDescriptor CudnnGraph::Create(cudnnBackendDescriptorType_t type) {
   cudnnBackendDescriptor_t descriptor = nullptr;
-  Note(cudnnBackendCreateDescriptor(type, &descriptor), "a descriptor");
-  return CudnnDescriptor(descriptor);
+  Note(cudnn_.create_descriptor(type, &descriptor), "a descriptor");
+  return CudnnDescriptor(descriptor, {cudnn_.destroy_descriptor});
 }
 
 template <class T>
 void CudnnGraph::Set(const CudnnDescriptor& descriptor, cudnnBackendAttributeName_t name,
                      cudnnBackendAttributeType_t type, std::span<const T> values) {
   if (!status_.ok()) return;
-  Note(cudnnBackendSetAttribute(descriptor.get(), name, type, static_cast<int64_t>(values.size()),
-                                values.data()),
+  Note(cudnn_.set_attribute(descriptor.get(), name, type, static_cast<int64_t>(values.size()),
+                            values.data()),
        "an attribute");
   if (!status_.ok()) {
     status_ = absl::FailedPreconditionError(
@@ -65,7 +55,7 @@ void CudnnGraph::SetTensor(const CudnnDescriptor& descriptor, cudnnBackendAttrib
 }
 
 void CudnnGraph::Finalize(const CudnnDescriptor& descriptor, const char* what) {
-  if (status_.ok()) Note(cudnnBackendFinalize(descriptor.get()), what);
+  if (status_.ok()) Note(cudnn_.finalize(descriptor.get()), what);
 }
 
 void CudnnGraph::AddOperation(CudnnDescriptor operation, const char* what) {
@@ -180,8 +170,8 @@ std::vector<CudnnDescriptor> CudnnGraph::Propose(const CudnnDescriptor& graph,
   }
   if (!status_.ok()) return {};
   int64_t count = 0;
-  Note(cudnnBackendGetAttribute(heuristics.get(), CUDNN_ATTR_ENGINEHEUR_RESULTS,
-                                CUDNN_TYPE_BACKEND_DESCRIPTOR, kMostProposals, &count, raw.data()),
+  Note(cudnn_.get_attribute(heuristics.get(), CUDNN_ATTR_ENGINEHEUR_RESULTS,
+                            CUDNN_TYPE_BACKEND_DESCRIPTOR, kMostProposals, &count, raw.data()),
        "the heuristics' proposals");
   configs.resize(static_cast<size_t>(std::min(count, kMostProposals)));
   return configs;
@@ -193,26 +183,25 @@ absl::StatusOr<CudnnGraph::Plan> CudnnGraph::BuildOne(const CudnnTarget& target,
   const CudnnDescriptor engine = Create(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
   cudnnBackendDescriptor_t raw = engine.get();
   int64_t count = 0;
-  RETURN_IF_ERROR(
-      CudnnError(cudnnBackendGetAttribute(config.get(), CUDNN_ATTR_ENGINECFG_ENGINE,
-                                          CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &count, &raw),
-                 "the engine of a proposal"));
+  RETURN_IF_ERROR(cudnn_.Check(cudnn_.get_attribute(config.get(), CUDNN_ATTR_ENGINECFG_ENGINE,
+                                                    CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &count, &raw),
+                               "the engine of a proposal"));
   built.engine =
-      Get<int64_t>(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, built.engine);
+      Get<int64_t>(cudnn_, engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, built.engine);
   if (target.handle == nullptr) {
     RETURN_IF_ERROR(
-        CudnnError(cudnnBackendGetAttribute(config.get(), CUDNN_ATTR_ENGINECFG_WORKSPACE_SIZE,
-                                            CUDNN_TYPE_INT64, 1, &count, &built.workspace_bytes),
-                   "the workspace of a proposal"));
+        cudnn_.Check(cudnn_.get_attribute(config.get(), CUDNN_ATTR_ENGINECFG_WORKSPACE_SIZE,
+                                          CUDNN_TYPE_INT64, 1, &count, &built.workspace_bytes),
+                     "the workspace of a proposal"));
     return built;
   }
   built.plan = Create(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
   SetOne(built.plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, target.handle);
   SetDescriptor(built.plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config);
   RETURN_IF_ERROR(status_);
-  RETURN_IF_ERROR(CudnnError(cudnnBackendFinalize(built.plan.get()), "a plan"));
-  built.workspace_bytes =
-      Get<int64_t>(built.plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 0);
+  RETURN_IF_ERROR(cudnn_.Check(cudnn_.finalize(built.plan.get()), "a plan"));
+  built.workspace_bytes = Get<int64_t>(cudnn_, built.plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE,
+                                       CUDNN_TYPE_INT64, 0);
   return built;
 }
 

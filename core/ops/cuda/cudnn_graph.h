@@ -5,8 +5,6 @@
 // makes the graph. Whatever cuDNN refuses is kept as the first error and comes back from Build.
 #pragma once
 
-#include <cudnn.h>
-
 #include <array>
 #include <memory>
 #include <span>
@@ -16,13 +14,14 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/ops/cuda/cudnn_library.h"
 
 namespace frond::cuda {
 
+// A backend descriptor and the function of the library that destroys it.
 struct CudnnDestroyer {
-  void operator()(cudnnBackendDescriptor_t descriptor) const {
-    cudnnBackendDestroyDescriptor(descriptor);
-  }
+  decltype(&cudnnBackendDestroyDescriptor) destroy = nullptr;
+  void operator()(cudnnBackendDescriptor_t descriptor) const { destroy(descriptor); }
 };
 using CudnnDescriptor =
     std::unique_ptr<std::remove_pointer_t<cudnnBackendDescriptor_t>, CudnnDestroyer>;
@@ -39,6 +38,8 @@ class CudnnGraph {
   using Id = int64_t;
   static constexpr Id kNone = 0;
   using Dims = std::array<int64_t, 4>;
+
+  explicit CudnnGraph(const CudnnLibrary& cudnn) : cudnn_(cudnn) {}
 
   struct TensorSpec {
     Dims dims, strides;
@@ -104,13 +105,11 @@ class CudnnGraph {
                                        const CudnnDescriptor& properties);
   absl::StatusOr<Plan> BuildOne(const CudnnTarget& target, CudnnDescriptor config);
 
+  CudnnLibrary cudnn_;
   absl::Status status_;
   std::vector<CudnnDescriptor> tensors_;  // Id i is at i - 1
   std::vector<CudnnDescriptor> parts_;    // what operations refer to
   std::vector<CudnnDescriptor> operations_;
 };
-
-// The error of a cuDNN call, in its own words.
-absl::Status CudnnError(cudnnStatus_t status, const char* what);
 
 }  // namespace frond::cuda
