@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "core/base/build_config.h"
 #include "core/base/check.h"
 #include "core/base/philox.h"
 #include "core/ops/cpu/attention.h"
@@ -57,6 +58,14 @@ void CheckOperands(ConstView q, ConstView k, ConstView v, ConstView bias_table,
   CheckSegments(q.dim(0), k.dim(0), spec);
 }
 
+// Callers have asked CheckCudnnAttention.
+void CheckEngine(const Context& ctx, DType dtype, ConstView bias_table, const AttentionSpec& spec) {
+  if (spec.engine == AttentionEngine::kFrond) return;
+  CHECK(ctx.stands_for() == Device::kCuda && (kHaveCudnn || ctx.device() == Device::kMeta));
+  CHECK(dtype == DType::kBF16 && bias_table.data == nullptr && !spec.causal)
+      << "cuDNN attends in bf16, without a bias, to all keys";
+}
+
 void CheckLse(ConstView q, ConstView lse, const AttentionSpec& spec) {
   CHECK_EQ(lse.shape, (Shape{q.dim(0), spec.num_heads}));
   CHECK(lse.dtype == (q.dtype == DType::kF64 ? DType::kF64 : DType::kF32)) << DTypeName(lse.dtype);
@@ -107,6 +116,7 @@ double AttentionPairs(const AttentionSpec& spec) {
 void Attention(Context& ctx, ConstView q, ConstView k, ConstView v, ConstView bias_table,
                const AttentionSpec& spec, View out, View lse) {
   CheckOperands(q, k, v, bias_table, spec);
+  CheckEngine(ctx, q.dtype, bias_table, spec);
   CheckLike(out, q);
   CheckLse(q, lse, spec);
   ProfileScope profile(ctx.profiler(), "attention", 4.0 * spec.head_dim * AttentionPairs(spec));
@@ -118,6 +128,7 @@ void AttentionGrad(Context& ctx, ConstView dout, ConstView q, ConstView k, Const
                    ConstView bias_table, ConstView out, ConstView lse, const AttentionSpec& spec,
                    View dq, View dk, View dv, View dbias_table) {
   CheckOperands(q, k, v, bias_table, spec);
+  CheckEngine(ctx, q.dtype, bias_table, spec);
   CheckLike(dout, q);
   CheckLike(out, q);
   CheckLse(q, lse, spec);

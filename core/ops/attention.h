@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 
+#include "core/ops/attention_engine.h"
 #include "core/tensor/tensor.h"
 
 namespace frond {
@@ -50,6 +51,9 @@ struct AttentionSpec {
   float dropout_rate = 0;
   uint64_t dropout_key = 0;
   std::span<const uint64_t> key_token_keys;
+
+  // What is not kFrond must be something that CheckCudnnAttention said yes to.
+  AttentionEngine engine = AttentionEngine::kFrond;
 };
 
 // The number of (query, key, head) triples that a call computes: causal ones only up to the query's

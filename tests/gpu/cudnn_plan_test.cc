@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "core/ops/cuda/cudnn_attention.h"
+#include "core/ops/cuda/cudnn_cross_attention.h"
+#include "core/ops/cuda/cudnn_library.h"
 
 namespace frond::cuda {
 namespace {
@@ -23,7 +25,17 @@ constexpr char kH100[] = R"({"deviceName": "NVIDIA H100 80GB HBM3", "deviceVer":
   "maxSharedMemoryPerBlock": 49152, "maxSharedMemoryPerBlockOptin": 232448,
   "reservedSharedMemoryPerBlock": 1024, "supportCoopLaunch": 1, "totalGlobalMem": 85520809984,
   "smClockRateKHz": 1980000, "memClockRateKHz": 2619000, "l2CacheSize": 52428800})";
+// An A100 SXM.
+constexpr char kA100[] = R"({"deviceName": "NVIDIA A100-SXM4-80GB", "deviceVer": 800,
+  "cudaDeviceId": 0, "pciDeviceId": 0, "driverVer": 13000, "isTccDriver": 0,
+  "multiProcessorCount": 108, "warpSize": 32, "maxGridSize": [2147483647, 65535, 65535],
+  "maxBlockSize": [1024, 1024, 64], "maxThreadsPerBlock": 1024, "maxThreadsPerSM": 2048,
+  "maxCtasPerSM": 32, "regsPerBlock": 65536, "maxRegistersPerSM": 65536,
+  "maxSharedMemoryPerBlock": 49152, "maxSharedMemoryPerBlockOptin": 166912,
+  "reservedSharedMemoryPerBlock": 1024, "supportCoopLaunch": 1, "totalGlobalMem": 84987740160,
+  "smClockRateKHz": 1410000, "memClockRateKHz": 1593000, "l2CacheSize": 41943040})";
 constexpr int64_t kMiB = 1 << 20;
+constexpr size_t kNewestSeen = 91999;  // cuDNN 9.19
 
 struct Segments {
   std::vector<int32_t> query_begin, query_end, key_begin, key_end;
@@ -52,6 +64,10 @@ Segments Equal(int count, int32_t queries, int32_t keys) {
 
 class CudnnPlanTest : public ::testing::Test {
  protected:
+  // Before any test has asked for a plan: the programs themselves do not need cuDNN.
+  static void SetUpTestSuite() {
+    EXPECT_EQ(dlopen("libcudnn.so.9", RTLD_NOW | RTLD_NOLOAD), nullptr);
+  }
   void SetUp() override {
     if (dlopen("libcuda.so.1", RTLD_NOW | RTLD_GLOBAL) != nullptr) return;
     if (dlopen(FROND_CUDA_STUB, RTLD_NOW | RTLD_GLOBAL) != nullptr) return;
@@ -108,6 +124,82 @@ TEST_F(CudnnPlanTest, GradientWithBiasKeepsAllScores) {
       }
     }
   }
+}
+
+// The plans of cross-attention: packed, of padded batches, the gradient repeatable.
+CudnnPlanFacts PlanGroup(const BatchSizes& sizes, const AttentionSpec& heads,
+                         const CudnnPitches& pitches, CudnnPass pass, const char* device = kH100) {
+  const absl::StatusOr<CudnnPlanFacts> facts = PlanCudnnGroup(sizes, heads, pitches, pass, device);
+  EXPECT_TRUE(facts.ok()) << facts.status() << " with " << heads.num_heads << " heads of "
+                          << heads.head_dim;
+  if (!facts.ok()) return {};
+  EXPECT_GE(facts->engine, 0);
+  return *facts;
+}
+
+TEST_F(CudnnPlanTest, CrossAttentionTakesTwoBytesAScore) {
+  for (const BatchSizes& sizes :
+       {BatchSizes{.batch = 1, .longest_query = 128, .longest_key = 128},
+        BatchSizes{.batch = 64, .longest_query = 128, .longest_key = 512},
+        BatchSizes{.batch = 7, .longest_query = 1280, .longest_key = 384}}) {
+    for (const auto& [heads, head_dim] : {std::pair{64, 64}, {6, 64}, {3, 128}, {5, 32}, {2, 8}}) {
+      const AttentionSpec spec = {.num_heads = heads, .head_dim = head_dim};
+      const int64_t width = int64_t{heads} * head_dim;
+      // k and v as halves of one product; the values of dropout lie by themselves.
+      for (const CudnnPitches& pitches :
+           {CudnnPitches{.q = width, .k = width, .v = width, .dv = width},
+            CudnnPitches{.q = width, .k = 2 * width, .v = 2 * width, .dv = 2 * width},
+            CudnnPitches{.q = width, .k = 2 * width, .v = width, .dv = 2 * width}}) {
+        EXPECT_LE(PlanGroup(sizes, spec, pitches, CudnnPass::kForward).workspace_bytes, kMiB);
+        const int64_t bytes = PlanGroup(sizes, spec, pitches, CudnnPass::kGradient).workspace_bytes;
+        const int64_t scores = heads * kBytesPerScore * sizes.scores_per_head();
+        EXPECT_GE(bytes, scores);
+        EXPECT_LE(bytes, scores + kMiB);
+      }
+    }
+  }
+}
+
+// docs/gpu.md says so.
+TEST_F(CudnnPlanTest, OnlyHopperHasARepeatableGradientOfPackedSegments) {
+  const absl::StatusOr<CudnnLibrary> cudnn = CudnnLibrary::Load();
+  ASSERT_TRUE(cudnn.ok()) << cudnn.status();
+  if (cudnn->version() > kNewestSeen)
+    GTEST_SKIP() << "NEWER CUDNN: not tested: does docs/gpu.md still hold?";
+  for (const int head_dim : {32, 64, 128}) {
+    const AttentionSpec spec = {.num_heads = 6, .head_dim = head_dim};
+    const int64_t width = 6 * head_dim;
+    const BatchSizes sizes = {.batch = 20, .longest_query = 128, .longest_key = 512};
+    const CudnnPitches pitches = {width, width, width, width};
+    EXPECT_LE(PlanGroup(sizes, spec, pitches, CudnnPass::kForward, kA100).workspace_bytes, kMiB);
+    PlanGroup(sizes, spec, pitches, CudnnPass::kGradient, kH100);
+    const auto gradient = PlanCudnnGroup(sizes, spec, pitches, CudnnPass::kGradient, kA100);
+    EXPECT_THAT(std::string(gradient.status().message()),
+                ::testing::HasSubstr("has no engine for the graph"));
+  }
+}
+
+// What CheckCudnnAttention refuses is what cuDNN refuses.
+TEST_F(CudnnPlanTest, HeadDimsAreMultiplesOfEight) {
+  const BatchSizes sizes = {.batch = 2, .longest_query = 128, .longest_key = 128};
+  for (const int head_dim : {20, 60}) {
+    const int64_t width = 4 * head_dim;
+    for (const CudnnPass pass : {CudnnPass::kForward, CudnnPass::kGradient}) {
+      const auto facts = PlanCudnnGroup(sizes, {.num_heads = 4, .head_dim = head_dim},
+                                        {width, width, width, width}, pass, kH100);
+      EXPECT_FALSE(facts.ok()) << head_dim;
+    }
+  }
+}
+
+TEST(CudnnLibraryTest, SaysWhatIsMissing) {
+  const auto message = [](const char* library) {
+    return std::string(CudnnLibrary::Load(library).status().message());
+  };
+  EXPECT_THAT(message("libcudnn_of_nobody.so.9"),
+              ::testing::AllOf(::testing::HasSubstr("libcudnn_of_nobody.so.9"),
+                               ::testing::HasSubstr("LD_LIBRARY_PATH")));
+  EXPECT_EQ(message("libm.so.6"), "the cuDNN library that is found has no cudnnGetVersion");
 }
 
 TEST_F(CudnnPlanTest, ErrorsSayWhatIsWrong) {

@@ -1,5 +1,7 @@
+#include "core/base/build_config.h"
 #include "core/ops/cuda/attention.h"
 #include "core/ops/cuda/attention_tiles.cuh"
+#include "core/ops/cuda/cudnn_cross_attention.h"
 
 namespace frond::cuda {
 namespace {
@@ -176,6 +178,11 @@ void Forward(Context& ctx, const AttentionSetup& setup, const AttentionOperands<
 
 void Attention(Context& ctx, ConstView q, ConstView k, ConstView v, ConstView bias_table,
                const AttentionSpec& spec, View out, View lse) {
+  if constexpr (kHaveCudnn) {
+    if (spec.engine == AttentionEngine::kCudnn) {
+      return CudnnCrossAttention(ctx, q, k, v, spec, out, lse);
+    }
+  }
   const bool on_tensor_cores = HasTensorCoreAttention(spec, {q, k, v, out});
   const AttentionSetup setup(ctx, q, k, bias_table, spec,
                              {QueryTiles(spec, on_tensor_cores ? kTileRows : kPlainRows)});

@@ -1,6 +1,8 @@
+#include "core/base/build_config.h"
 #include "core/ops/cuda/attention.h"
 #include "core/ops/cuda/attention_bias_grad.cuh"
 #include "core/ops/cuda/attention_tiles.cuh"
+#include "core/ops/cuda/cudnn_cross_attention.h"
 
 namespace frond::cuda {
 namespace {
@@ -431,6 +433,11 @@ void SetZero(Context& ctx, View view) {
 void AttentionGrad(Context& ctx, ConstView dout, ConstView q, ConstView k, ConstView v,
                    ConstView bias_table, ConstView out, ConstView lse, const AttentionSpec& spec,
                    View dq, View dk, View dv, View dbias_table) {
+  if constexpr (kHaveCudnn) {
+    if (spec.engine == AttentionEngine::kCudnn) {
+      return CudnnCrossAttentionGrad(ctx, dout, q, k, v, {out, lse}, spec, {dq, dk, dv});
+    }
+  }
   if (HasRowsInNoSegment(spec.query_begin, spec.query_end, q.dim(0))) SetZero(ctx, dq);
   if (HasRowsInNoSegment(spec.key_begin, spec.key_end, k.dim(0))) {
     SetZero(ctx, dk);

@@ -210,7 +210,8 @@ absl::StatusOr<CudnnGraph::Plan> CudnnGraph::Build(const CudnnTarget& target) {
   const CudnnDescriptor graph = MakeOperationGraph(target);
   std::vector<CudnnDescriptor> configs = Propose(graph, properties);
   RETURN_IF_ERROR(status_);
-  absl::Status refused = absl::FailedPreconditionError("cuDNN has no engine for the graph");
+  absl::Status refused = absl::FailedPreconditionError(
+      absl::StrCat("cuDNN ", cudnn_.version_text(), " has no engine for the graph"));
   for (CudnnDescriptor& config : configs) {
     absl::StatusOr<Plan> built = BuildOne(target, std::move(config));
     if (built.ok()) return built;

@@ -45,18 +45,20 @@ absl::StatusOr<CudnnLibrary> CudnnLibrary::Load(const std::string& name) {
   RETURN_IF_ERROR(Find(library, "cudnnBackendFinalize", cudnn.finalize));
   RETURN_IF_ERROR(Find(library, "cudnnBackendExecute", cudnn.execute));
   if (cudnn.version() < kCudnnOldest) {
-    return absl::FailedPreconditionError(absl::StrCat("cuDNN is ", VersionText(cudnn.version()),
+    return absl::FailedPreconditionError(absl::StrCat("cuDNN is ", cudnn.version_text(),
                                                       ", older than ", VersionText(kCudnnOldest)));
   }
   return cudnn;
 }
 
+std::string CudnnLibrary::version_text() const { return VersionText(version()); }
+
 absl::Status CudnnLibrary::Check(cudnnStatus_t status, const char* what) const {
   if (status == CUDNN_STATUS_SUCCESS) return absl::OkStatus();
   char reason[1024] = "";
   last_error_string(reason, sizeof(reason));
-  return absl::FailedPreconditionError(absl::StrCat("cuDNN ", VersionText(version()), ": ", what,
-                                                    ": ", error_string(status),
+  return absl::FailedPreconditionError(absl::StrCat("cuDNN ", version_text(), ": ", what, ": ",
+                                                    error_string(status),
                                                     reason[0] == '\0' ? "" : ": ", reason));
 }
 

@@ -18,6 +18,8 @@ struct CudnnLibrary {
   // `name` is another in tests.
   static absl::StatusOr<CudnnLibrary> Load(const std::string& name = "libcudnn.so.9");
 
+  // As in "9.10.2".
+  std::string version_text() const;
   // OK, or the error of a call in cuDNN's own words.
   absl::Status Check(cudnnStatus_t status, const char* what) const;
 

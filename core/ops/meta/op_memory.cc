@@ -1,5 +1,6 @@
 #include "core/ops/meta/op_memory.h"
 
+#include "core/ops/attention_groups.h"
 #include "core/ops/cpu/attention.h"
 #include "core/ops/cpu/matmul.h"
 #include "core/ops/cpu/rms_norm.h"
@@ -27,6 +28,22 @@ bool StandsForGpu(const Context& ctx) { return ctx.stands_for() == Device::kCuda
 Tensor KeepScales(Context& ctx, ConstView k, const AttentionSpec& spec) {
   if (spec.dropout_rate <= 0) return {};
   return Tensor(ctx, {spec.num_heads, k.dim(0)}, DType::kF32, MemoryKind::kWorkspace);
+}
+
+// The rows of v times those scales, which cuDNN's attention reads.
+Tensor ScaledValues(Context& ctx, ConstView v, const AttentionSpec& spec) {
+  if (spec.engine != AttentionEngine::kCudnn || spec.dropout_rate <= 0) return {};
+  return Tensor(ctx, v.shape, v.dtype, MemoryKind::kWorkspace);
+}
+
+// Two numbers a query and head for our gradient; one, and its scores, for cuDNN's.
+Tensor GradientWorkspace(Context& ctx, ConstView q, ConstView k, const AttentionSpec& spec) {
+  int64_t floats = q.dim(0) * (spec.engine == AttentionEngine::kCudnn ? 1 : 2);
+  if (spec.engine == AttentionEngine::kCudnn) {
+    const AttentionGroups groups = GradientGroups(spec, q.dim(0), k.dim(0));
+    floats += groups.most_scores_per_head() * kBytesPerScore / 4;
+  }
+  return Tensor(ctx, {floats * spec.num_heads}, DType::kF32, MemoryKind::kWorkspace);
 }
 
 }  // namespace
@@ -63,7 +80,7 @@ void RmsNormGrad(Context& ctx, ConstView dy, ConstView x, ConstView scale, Const
 void Attention(Context& ctx, ConstView q, ConstView k, ConstView v, ConstView bias_table,
                const AttentionSpec& spec, View out, View lse) {
   if (!StandsForGpu(ctx)) return cpu::Attention(ctx, q, k, v, bias_table, spec, out, lse);
-  const Tensor keep = KeepScales(ctx, k, spec);
+  const Tensor keep = KeepScales(ctx, k, spec), scaled = ScaledValues(ctx, v, spec);
 }
 
 void AttentionGrad(Context& ctx, ConstView dout, ConstView q, ConstView k, ConstView v,
@@ -73,9 +90,8 @@ void AttentionGrad(Context& ctx, ConstView dout, ConstView q, ConstView k, Const
     return cpu::AttentionGrad(ctx, dout, q, k, v, bias_table, out, lse, spec, dq, dk, dv,
                               dbias_table);
   }
-  const Tensor keep = KeepScales(ctx, k, spec);
-  const Tensor stats(ctx, {2 * int64_t{spec.num_heads} * q.dim(0)}, DType::kF32,
-                     MemoryKind::kWorkspace);
+  const Tensor keep = KeepScales(ctx, k, spec), scaled = ScaledValues(ctx, v, spec);
+  const Tensor workspace = GradientWorkspace(ctx, q, k, spec);
 }
 
 }  // namespace frond::meta

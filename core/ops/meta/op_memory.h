@@ -2,9 +2,10 @@
 // (core/ops/dispatch.h). Arguments are those of the ops; nothing is read or written.
 //
 // For the CPU the backend's own code runs and stops before it computes, so its sizes are exact. For
-// a GPU, products have cuBLASLt's workspace and attention its row statistics and dropout masks;
-// what is left out is less than 100 MB even for mT5-XXL (partial sums of norms and of Adafactor,
-// ids of tokens), beside up to 512 MiB in the first step, in which algorithms are measured.
+// a GPU, products have cuBLASLt's workspace and attention its row statistics and dropout masks, or
+// where it is cuDNN's its scores and scaled values; what is left out is less than 100 MB even for
+// mT5-XXL (partial sums of norms and of Adafactor, ids of tokens), beside up to 512 MiB in the
+// first step, in which algorithms are measured.
 #pragma once
 
 #include "core/ops/attention.h"
