@@ -189,8 +189,80 @@ void BenchAttention(Bench& bench, const std::string& name, int32_t length, bool 
   });
 }
 
-// The same through cuDNN: with a bias as a whole tensor of scores and its gradient as another,
-// which spares it the work on buckets that ours does. Without cuDNN there are no such lines.
+// Cross-attention: as many targets as fit beside sources four times their length, in segments of
+// `length` keys, whose lengths vary where `ragged`. Through cuDNN a line is the whole op: the
+// masks, the scaled values and the plan's workspace, as in a training step.
+struct CrossSegments {
+  CrossSegments(int64_t tokens, int32_t length, bool ragged) {
+    int32_t query = 0, key = 0;
+    for (int32_t i = 0; key + length <= tokens; ++i) {
+      // 1, 3/4 and 1/2 of the length in turn.
+      const int32_t keys = ragged ? length - i % 3 * (length / 4) : length;
+      query_begin.push_back(query);
+      key_begin.push_back(key);
+      query_end.push_back(query += std::max(keys / 4, 1));
+      key_end.push_back(key += keys);
+    }
+  }
+  void PutInto(AttentionSpec& spec) const {
+    spec.query_begin = query_begin;
+    spec.query_end = query_end;
+    spec.key_begin = key_begin;
+    spec.key_end = key_end;
+  }
+  std::vector<int32_t> query_begin, query_end, key_begin, key_end;
+};
+
+void BenchCrossAttention(Bench& bench, int32_t length, bool ragged, float dropout,
+                         AttentionEngine engine) {
+  const std::string of = engine == AttentionEngine::kCudnn ? "cudnn " : "";
+  const std::string name = of + "attention cross" + (ragged ? " ragged" : "") +
+                           (dropout > 0 ? " dropout " : " ") + std::to_string(length);
+  if (!bench.Selected(name)) return;
+  const CrossSegments segments(bench.sizes().tokens, length, ragged);
+  const int64_t queries = segments.query_end.back(), keys = segments.key_end.back();
+  std::vector<uint64_t> token_keys(static_cast<size_t>(keys));
+  for (size_t t = 0; t < token_keys.size(); ++t) token_keys[t] = t;
+  AttentionSpec spec = {.num_heads = bench.sizes().heads, .head_dim = bench.sizes().head_dim};
+  segments.PutInto(spec);
+  spec.dropout_rate = dropout;
+  spec.key_token_keys = token_keys;
+  spec.engine = engine;
+  const int64_t width = int64_t{spec.num_heads} * spec.head_dim;
+  const auto make = [&](int64_t rows) { return bench.Values({rows, width}, DType::kBF16); };
+  const Tensor q = make(queries), k = make(keys), v = make(keys), dout = make(queries);
+  Tensor out = make(queries), dq = make(queries), dk = make(keys), dv = make(keys);
+  Tensor lse = bench.Values({queries, spec.num_heads}, DType::kF32);
+  const double pairs = AttentionPairs(spec);
+  bench.Measure(name + " forward", 4.0 * spec.head_dim * pairs, 0,
+                [&] { Attention(bench.ctx(), q, k, v, {}, spec, out, lse); });
+  bench.Measure(name + " gradient", 10.0 * spec.head_dim * pairs, 0, [&] {
+    AttentionGrad(bench.ctx(), dout, q, k, v, {}, out, lse, spec, dq, dk, dv, {});
+  });
+}
+
+// Of the length of segments, both with dropout and without, equal and ragged.
+void BenchCrossAttentions(Bench& bench, AttentionEngine engine) {
+  if (engine == AttentionEngine::kCudnn) {
+    const absl::Status usable =
+        CheckCudnnAttention(bench.ctx(), DType::kBF16, bench.sizes().heads, bench.sizes().head_dim);
+    if (!usable.ok()) {
+      std::fprintf(stderr, "gpu_bench: no cuDNN: %s\n", std::string(usable.message()).c_str());
+      return;
+    }
+  }
+  for (const int32_t length : bench.sizes().lengths) {
+    for (const bool ragged : {false, true}) {
+      for (const float dropout : {0.0f, 0.1f}) {
+        BenchCrossAttention(bench, length, ragged, dropout, engine);
+      }
+    }
+  }
+}
+
+// BenchAttention through cuDNN: with a bias as a whole tensor of scores and its gradient as
+// another, which spares it the work on buckets that ours does. Without cuDNN there are no such
+// lines.
 void BenchCudnnAttention(Bench& bench, const std::string& name, int32_t length, bool causal,
                          const cuda::CudnnAttentionOptions& options) {
   if constexpr (kHaveCudnn) {
@@ -322,6 +394,7 @@ int Run(const Options& options) {
     BenchAttention(bench, "attention without bias", length, false, false, 0);
     BenchAttention(bench, "attention encoder dropout", length, false, true, 0.1f);
   }
+  BenchCrossAttentions(bench, AttentionEngine::kFrond);
   BenchRows(bench);
   BenchOptimizer(bench);
   BenchVocabulary(bench);
@@ -333,6 +406,7 @@ int Run(const Options& options) {
     BenchCudnnAttention(bench, "attention without bias, repeatable", length, false,
                         {.deterministic = true});
   }
+  BenchCrossAttentions(bench, AttentionEngine::kCudnn);
   return 0;
 }
 

@@ -152,12 +152,23 @@ absl::Status CheckModel(const config::Model& model) {
     return Wrong("model.masters", config::Model::Masters_Name(model.masters()),
                  "F32 unless model.compute is BF16");
   }
+  if (model.cross_attention() == config::Model::CUDNN && model.compute() != config::BF16) {
+    return Wrong("model.cross_attention", "CUDNN", "FROND unless model.compute is BF16");
+  }
   RETURN_IF_ERROR(Between("model.chunk_tokens", model.chunk_tokens(), 0, kMaxChunkTokens));
   if (model.chunk_tokens() > 0 && model.recompute() != config::BLOCK) {
     return Wrong("model.chunk_tokens", absl::StrCat(model.chunk_tokens()),
                  "0 unless model.recompute is BLOCK");
   }
   return BelowOne("model.dropout", model.dropout());
+}
+
+// What the model asks of the device.
+absl::Status CheckDevice(const config::TrainConfig& config) {
+  if (config.model().cross_attention() == config::Model::CUDNN && config.device() == config::CPU) {
+    return Wrong("model.cross_attention", "CUDNN", "FROND unless device is CUDA or AUTO");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckSources(absl::string_view list,
@@ -284,6 +295,7 @@ absl::Status ValidateTrainConfig(const config::TrainConfig& config) {
   RETURN_IF_ERROR(AllFinite("", config));
   RETURN_IF_ERROR(CheckRun(config));
   RETURN_IF_ERROR(CheckModel(config.model()));
+  RETURN_IF_ERROR(CheckDevice(config));
   RETURN_IF_ERROR(CheckData(config));
   RETURN_IF_ERROR(CheckEvaluation(config.eval()));
   RETURN_IF_ERROR(CheckOptimizer(config.optimizer()));

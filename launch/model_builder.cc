@@ -39,6 +39,16 @@ absl::StatusOr<T5Config> FreshConfig(const config::Model& model, const Tokenizer
   return t5;
 }
 
+absl::Status CheckCrossAttention(Context& ctx, const T5Config& t5, const T5Options& options) {
+  if (options.cross_attention == AttentionEngine::kFrond) return absl::OkStatus();
+  const auto heads = static_cast<int>(options.tensor.Part(t5.num_heads));
+  const absl::Status status =
+      CheckCudnnAttention(ctx, options.compute, heads, static_cast<int>(t5.d_kv));
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat("model.cross_attention is CUDNN, but ",
+                                                  std::string(status.message())));
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> FindTokenizerFile(const std::string& model_folder) {
@@ -118,6 +128,9 @@ T5Options ResolveT5Options(const config::Model& model) {
     options.masters = MasterFormat::kStochastic;
   }
   options.recompute.max_chunk_tokens = model.chunk_tokens();
+  if (model.cross_attention() == config::Model::CUDNN) {
+    options.cross_attention = AttentionEngine::kCudnn;
+  }
   switch (model.recompute()) {
     case config::NONE:
       options.recompute.mode = RecomputeMode::kNone;
@@ -147,6 +160,7 @@ absl::StatusOr<std::unique_ptr<T5Model>> BuildModel(Context& ctx, const config::
   T5Options options = ResolveT5Options(model);
   options.tensor = place.tensor;
   options.shards = place.shards;
+  RETURN_IF_ERROR(CheckCrossAttention(ctx, t5, options));
   auto built = std::make_unique<T5Model>(t5, options);
   if (!model.path().empty()) {
     RETURN_IF_ERROR(LoadT5Weights(ctx, model.path(), *built));

@@ -192,7 +192,10 @@ RunTable Trainer::MakeRunTable() const {
                              config_.model().path().empty() ? ", fresh" : ", from ",
                              config_.model().path())},
       {"compute", absl::StrCat(DTypeName(ResolveT5Options(config_.model()).compute), ", masters ",
-                               config::Model::Masters_Name(config_.model().masters()))},
+                               config::Model::Masters_Name(config_.model().masters()),
+                               config_.model().cross_attention() == config::Model::CUDNN
+                                   ? ", cross-attention by cuDNN"
+                                   : "")},
       {"memory", MemoryModes(config_)},
       {"device", device_.description},
       {"mesh", absl::StrCat("data ", mesh_->data().size(), " x tensor ", mesh_->tensor().size(),

@@ -53,6 +53,7 @@ AttentionSpec AttentionBlock::SpecFor(const Context& ctx, const Input& in) const
       DropoutSite(role_.is_decoder, role_.layer,
                   role_.is_cross ? DropoutPlace::kCrossProbs : DropoutPlace::kSelfProbs));
   spec.key_token_keys = keys.token_keys;
+  if (role_.is_cross) spec.engine = dims_.cross_attention;
   return spec;
 }
 

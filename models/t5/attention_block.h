@@ -57,7 +57,8 @@ class AttentionBlock {
   const NormLayer& norm() const { return norm_; }
   const Linear& q() const { return q_; }
   const Linear& o() const { return o_; }
-  AttentionSpec Spec() const;  // of this rank's heads, without segments
+  // Of this rank's heads, without segments, dropout and another engine than ours.
+  AttentionSpec Spec() const;
 
  private:
   AttentionSpec SpecFor(const Context& ctx, const Input& in) const;

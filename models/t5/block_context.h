@@ -4,6 +4,7 @@
 #include "core/nn/grad_sink.h"
 #include "core/nn/linear.h"
 #include "core/nn/param.h"
+#include "core/ops/attention_engine.h"
 #include "core/ops/dropout.h"
 #include "dist/tensor_axis.h"
 #include "models/t5/t5_config.h"
@@ -15,6 +16,7 @@ struct BlockDims {
   DType compute = DType::kF32;       // products and activations
   DType residual = DType::kF32;      // the residual stream and its gradient
   const TensorAxis* axis = nullptr;  // owned by the model
+  AttentionEngine cross_attention = AttentionEngine::kFrond;  // of whole passes
 
   // This rank's parts.
   int64_t heads() const { return axis->Part(config->num_heads); }

@@ -115,7 +115,8 @@ std::vector<int32_t> ShiftRight(const Batch& batch, int32_t start) {
 T5Model::T5Model(const T5Config& config, const T5Options& options)
     : config_(config),
       options_(options),
-      dims_{&config_, options.compute, ResidualType(options), &options_.tensor},
+      dims_{&config_, options.compute, ResidualType(options), &options_.tensor,
+            options.cross_attention},
       params_(options.compute, options.masters, options.tensor.place(), options.shards),
       embedding_(&params_.Add(
           Scope("shared") / "weight",

@@ -20,6 +20,9 @@ struct T5Options {
   bool f32_residual = false;                    // residual stream in f32 under bf16 compute
   MasterFormat masters = MasterFormat::kWhole;  // others under bf16 compute
   RecomputePlan recompute;
+  // Of passes over whole targets; decoding token by token is always ours. What is not kFrond must
+  // be something that CheckCudnnAttention said yes to.
+  AttentionEngine cross_attention = AttentionEngine::kFrond;
   TensorAxis tensor;  // how ranks share the model; its size divides heads, d_ff and vocabulary
   AxisPlace shards;   // of the masters (core/nn/param.h)
 };

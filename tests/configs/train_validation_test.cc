@@ -35,6 +35,9 @@ TEST(ValidateTrainConfig, AcceptsGoodConfigs) {
   EXPECT_EQ(ErrorAfter({"optimizer.adamw={}"}), "");
   EXPECT_EQ(ErrorAfter({"model.recompute=BLOCK", "model.chunk_tokens=512"}), "");
   EXPECT_EQ(ErrorAfter({"model.compute=BF16", "model.masters=SPLIT"}), "");
+  for (const char* device : {"device=CUDA", "device=AUTO"}) {
+    EXPECT_EQ(ErrorAfter({"model.compute=BF16", "model.cross_attention=CUDNN", device}), "");
+  }
 }
 
 TEST(ValidateTrainConfig, NamesMissingFields) {
@@ -98,6 +101,11 @@ TEST(ValidateTrainConfig, RefusesWhatUpdateInBackwardCannotDo) {
             "activations set model.recompute to BLOCK and model.chunk_tokens instead");
 }
 
+TEST(ValidateTrainConfig, CudnnIsForGpus) {
+  EXPECT_EQ(ErrorAfter({"model.compute=BF16", "model.cross_attention=CUDNN"}),
+            "model.cross_attention is CUDNN; it must be FROND unless device is CUDA or AUTO");
+}
+
 // An override and the error it leads to.
 struct Case {
   const char* set;
@@ -120,6 +128,8 @@ TEST(ValidateTrainConfig, NamesTheFieldOutOfRange) {
       {"model.shape.d_ff=0", "model.shape.d_ff is 0; it must be at least 1"},
       {"model.masters=SPLIT",
        "model.masters is SPLIT; it must be F32 unless model.compute is BF16"},
+      {"model.cross_attention=CUDNN",
+       "model.cross_attention is CUDNN; it must be FROND unless model.compute is BF16"},
       {"model.chunk_tokens=-1", "model.chunk_tokens is -1; it must be at least 0"},
       {"model.chunk_tokens=2147483648",
        "model.chunk_tokens is 2147483648; it must be at most 2147483647"},

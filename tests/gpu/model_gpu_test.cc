@@ -168,6 +168,34 @@ TEST_F(ModelGpuTest, Bf16LosesNoMoreThanOnTheCpu) {
   }
 }
 
+// Cross-attention by cuDNN: no worse than the CPU's, the same bits again and in every mode.
+TEST_F(ModelGpuTest, CudnnsCrossAttentionLosesNoMoreAndRepeats) {
+  FROND_GPU_OR_SKIP(gpu);
+  const T5Config config = TinyConfig();
+  const absl::Status usable = CheckCudnnAttention(
+      *gpu.ctx, DType::kBF16, static_cast<int>(config.num_heads), static_cast<int>(config.d_kv));
+  if (!usable.ok()) GTEST_SKIP() << "NO CUDNN: not tested: " << usable.message();
+  T5Options options = {.compute = DType::kBF16};
+  const PassResult exact = RunOnCpu({.compute = DType::kF64}, batch_, 0.1f);
+  const Errors cpu = ErrorsOf(RunOnCpu(options, batch_, 0.1f), exact);
+  options.cross_attention = AttentionEngine::kCudnn;
+  const PassResult kept = RunPass(*gpu.ctx, options, batch_, 0.1f);
+  const Errors ours = ErrorsOf(kept, exact);
+  Print("bf16 CPU", cpu);
+  Print("bf16 GPU with cuDNN", ours);
+  EXPECT_LE(ours.logits, kBf16Ratio * cpu.logits);
+  EXPECT_LE(ours.nll, kBf16Ratio * cpu.nll);
+  EXPECT_LE(ours.gradient, kBf16Ratio * cpu.gradient);
+  EXPECT_LE(ours.worst_gradient, kBf16Ratio * cpu.worst_gradient) << ours.worst;
+  for (const RecomputeMode mode :
+       {RecomputeMode::kNone, RecomputeMode::kSelective, RecomputeMode::kBlock}) {
+    options.recompute.mode = mode;
+    const PassResult again = RunPass(*gpu.ctx, options, batch_, 0.1f);
+    EXPECT_TRUE(again.losses.nll == kept.losses.nll);
+    EXPECT_TRUE(again.gradients == kept.gradients) << "recomputation " << static_cast<int>(mode);
+  }
+}
+
 // Also the same bits from pass to pass: nothing on the GPU depends on timing.
 TEST_F(ModelGpuTest, RecomputationAndRepetitionChangeNoBit) {
   FROND_GPU_OR_SKIP(gpu);

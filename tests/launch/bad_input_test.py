@@ -134,6 +134,10 @@ def configs(cases):
           replace=[("dropout: 0.1", "dropout: 0.1 recompute: BLOCK chunk_tokens: 100")], append="mesh { sequence_parallel: true }\n")
     train("chunks of kept activations", "model.chunk_tokens is 64", "model.recompute is BLOCK",
           flags=["--set", "model.chunk_tokens=64"])
+    train("cuDNN in f32", "model.cross_attention is CUDNN", "model.compute is BF16",
+          flags=["--set", "model.cross_attention=CUDNN"])
+    train("cuDNN on a CPU", "model.cross_attention is CUDNN", "device is CUDA or AUTO",
+          flags=["--set", "model.cross_attention=CUDNN", "--set", "model.compute=BF16"])
     train("clipping of updates in backward", "clip_global_norm is 1", "update_in_backward",
           flags=["--set", "optimizer.update_in_backward=true", "--set", "optimizer.clip_global_norm=1"])
     train("micro-batches of updates in backward", "batch.micro_batches is 2", "update_in_backward", "chunk_tokens",

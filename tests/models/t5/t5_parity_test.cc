@@ -110,6 +110,22 @@ TEST_P(T5GenerateTest, GreedyAnswersEqualTransformers) {
   }
 }
 
+// A query a sequence is no work for cuDNN: a model whose passes ask for it decodes as any other,
+// also where there is no cuDNN.
+TEST_P(T5GenerateTest, DecodingIsOursWhateverComputesPasses) {
+  T5Fixture fixture(GetParam());
+  Batch prompts;
+  prompts.source_ids = fixture.Integers("generate.source_ids");
+  prompts.source_offsets = fixture.Integers("generate.source_offsets");
+  prompts.target_offsets.assign(prompts.source_offsets.size(), 0);
+  std::vector<std::vector<std::vector<int32_t>>> answers;
+  for (const AttentionEngine engine : {AttentionEngine::kFrond, AttentionEngine::kCudnn}) {
+    const auto model = fixture.Load({.compute = DType::kBF16, .cross_attention = engine});
+    answers.push_back(GreedyDecode(fixture.ctx, *model, prompts, 8));
+  }
+  EXPECT_EQ(answers[0], answers[1]);
+}
+
 INSTANTIATE_TEST_SUITE_P(AllModels, T5GenerateTest,
                          testing::Values("mt5", "t5_v1_1", "t5_v1_1_tied"));
 

@@ -48,5 +48,25 @@ TEST(RehearsalTest, AGpuKeepsNoCopiesOfBf16Masters) {
   }
 }
 
+// cuDNN computes what has no bias and hides no keys, and nothing else: an op that it cannot compute
+// ends the process, here too. Its scores are counted.
+TEST(RehearsalTest, CudnnComputesCrossAttentionOnly) {
+  const Batch batch = RandomBatch(40, 600, 300, 2);
+  for (StepMode mode : StepModes()) {
+    if (mode.options.compute != DType::kBF16) continue;
+    const auto workspace = [&](AttentionEngine engine) {
+      mode.options.cross_attention = engine;
+      MetaAllocator memory(Device::kCuda);
+      const MemoryReport report = TrainTwoSteps(memory, mode, batch);
+      return report.by_kind[static_cast<int>(MemoryKind::kWorkspace)].peak_bytes;
+    };
+    const int64_t ours = workspace(AttentionEngine::kFrond);
+    const int64_t cudnns = workspace(AttentionEngine::kCudnn);
+    EXPECT_GE(cudnns, ours) << mode.name;
+    // The scores of a chunk of one or two examples are no more than other ops take.
+    EXPECT_TRUE(cudnns > ours || mode.options.recompute.max_chunk_tokens > 0) << mode.name;
+  }
+}
+
 }  // namespace
 }  // namespace frond
