@@ -8,6 +8,8 @@ quick=no
 
 launch/install_packages.sh --tests
 jobs=$(nproc)
+# Objects of the release build that the emulated build has too come from the compiler cache, also from an empty one.
+export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$PWD}
 
 echo "== Release build"
 cmake --preset release
