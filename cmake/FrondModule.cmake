@@ -21,15 +21,15 @@ endfunction()
 # All binaries of tests with the label `unit`: what the build with sanitizers needs.
 add_custom_target(unit_tests)
 
-# frond_test(NAME core_base SRCS philox_test.cc DEPS frond::base [LABELS gpu] [PROCESSORS 2] [SHARDS 3]
+# frond_test(NAME core_base SRCS philox_test.cc DEPS frond::base [LABELS gpu] [SHARDS 3]
 #            [SLOW FileTest.ReadsTheWholeDisk FileTest.Many*])
 #
-# One GoogleTest binary per folder. It runs in the source folder `tests/`. PROCESSORS: how many it keeps busy.
-# SHARDS: ctest runs it in so many parts, <NAME>_1 and on, that may run beside each other.
+# One GoogleTest binary per folder. It runs in the source folder `tests/` and counts as one processor: what starts more
+# threads does so for moments. SHARDS: ctest runs it in so many parts, <NAME>_1 and on, that may run beside each other.
 # SLOW: patterns of tests that are left out there and run on their own, as <NAME>_slow_1 and on, with the label `slow`
 # in place of the others: CI runs these in the release build alone, not under sanitizers.
 function(frond_test)
-  cmake_parse_arguments(ARG "" "NAME;PROCESSORS;SHARDS" "SRCS;DEPS;LABELS;SLOW" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;SHARDS" "SRCS;DEPS;LABELS;SLOW" ${ARGN})
   add_executable(${ARG_NAME}_test ${ARG_SRCS})
   target_include_directories(${ARG_NAME}_test PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
   target_compile_options(${ARG_NAME}_test PRIVATE ${FROND_WARNINGS})
@@ -39,9 +39,6 @@ function(frond_test)
   endif()
   if("unit" IN_LIST ARG_LABELS)
     add_dependencies(unit_tests ${ARG_NAME}_test)
-  endif()
-  if(NOT ARG_PROCESSORS)
-    set(ARG_PROCESSORS 1)
   endif()
   if(NOT ARG_SHARDS)
     set(ARG_SHARDS 1)
@@ -60,7 +57,7 @@ function(frond_test)
     add_test(NAME ${name} COMMAND ${ARG_NAME}_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
     # Threads that wait do not spin: the machine may be busy with other tests.
     set(shard_of "GTEST_TOTAL_SHARDS=${ARG_SHARDS};GTEST_SHARD_INDEX=${index}")
-    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 1800 PROCESSORS ${ARG_PROCESSORS}
+    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 1800
       ENVIRONMENT "OMP_WAIT_POLICY=passive;${shard_of};GTEST_FILTER=${filter}")
   endforeach()
   set(index 0)
@@ -69,7 +66,7 @@ function(frond_test)
     set(name ${ARG_NAME}_slow_${index})
     add_test(NAME ${name} COMMAND ${ARG_NAME}_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
     # A pattern that no test matches is a mistake here. The longest start first, so that none is left over at the end.
-    set_tests_properties(${name} PROPERTIES LABELS slow TIMEOUT 1800 PROCESSORS ${ARG_PROCESSORS} COST 100
+    set_tests_properties(${name} PROPERTIES LABELS slow TIMEOUT 1800 COST 100
       ENVIRONMENT "OMP_WAIT_POLICY=passive;GTEST_FILTER=${pattern}" FAIL_REGULAR_EXPRESSION "Running 0 tests")
   endforeach()
 endfunction()
