@@ -269,6 +269,20 @@ def attention_rows(ops, rivals):
     return lines
 
 
+def cross_attention_rows(ops):
+    """Ours beside cuDNN's, where both ran."""
+    time_of = {op["name"]: op["milliseconds"] for op in ops if "milliseconds" in op}
+    lines = ["| cross-attention, forward + backward | Frond ms | cuDNN ms | ratio |", "|---|---|---|---|"]
+    for name in time_of:
+        what = name.removesuffix(" forward")
+        passes = [f"{what} {each}" for each in ("forward", "gradient")]
+        if what == name or not name.startswith("attention cross") or f"cudnn {passes[1]}" not in time_of:
+            continue
+        ours, theirs = sum(time_of[each] for each in passes), sum(time_of[f"cudnn {each}"] for each in passes)
+        lines.append(f"| {what.removeprefix('attention ')} | {ours:.3f} | {theirs:.3f} | {theirs / ours:.2f} |")
+    return lines if len(lines) > 2 else []
+
+
 def write_report(runner, tests, ops, rivals, steps):
     device = next((op["device"] for op in ops if "device" in op), None)
     report = dict(device=device, tests=tests, ops=ops, attention_rivals=rivals, steps=steps)
@@ -280,6 +294,8 @@ def write_report(runner, tests, ops, rivals, steps):
         lines += ["", *step_rows(steps, device)]
     if rivals:
         lines += ["", *attention_rows(ops, rivals)]
+    if cross := cross_attention_rows(ops):
+        lines += ["", *cross]
     if ops:
         lines += ["", "| op | ms | TFLOP/s | of peak | GB/s | of copy |", "|---|---|---|---|---|---|"]
         for op in ops:
