@@ -323,8 +323,8 @@ void BenchRows(Bench& bench) {
   std::vector<uint64_t> keys(static_cast<size_t>(tokens), 7);
   bench.Measure("dropout_add", 0, 3 * row,
                 [&] { DropoutAdd(ctx, x, {.rate = 0.1f, .key = 1, .token_keys = keys}, y, y); });
-  Tensor gate = bench.Values({tokens, f}, DType::kBF16),
-         up = bench.Values({tokens, f}, DType::kBF16);
+  Tensor both = bench.Values({tokens, 2 * f}, DType::kBF16);  // as joined products write them
+  const Columns gate = ColumnsOf(both.view(), 0, f), up = ColumnsOf(both.view(), f, 2 * f);
   Tensor product = bench.Values({tokens, f}, DType::kBF16);
   bench.Measure("gated_gelu", 0, 3 * hidden, [&] { GatedGelu(ctx, gate, up, product); });
   bench.Measure("gated_gelu gradient", 0, 5 * hidden,
@@ -401,7 +401,9 @@ int Run(const Options& options) {
   if (!options.small) bench.MeasurePeak();
   const int64_t inner = int64_t{sizes.heads} * sizes.head_dim;
   BenchLinear(bench, "q", sizes.d_model, inner);
+  BenchLinear(bench, "qkv joined", sizes.d_model, 3 * inner);
   BenchLinear(bench, "wi", sizes.d_model, sizes.d_ff);
+  BenchLinear(bench, "wi joined", sizes.d_model, 2 * sizes.d_ff);
   BenchLinear(bench, "wo", sizes.d_ff, sizes.d_model);
   for (const int32_t length : sizes.lengths) {
     BenchAttention(bench, "attention encoder", length, false, true, 0);

@@ -1,24 +1,40 @@
 #include "core/nn/linear.h"
 
 namespace frond {
+namespace {
 
-Linear::Linear(ParamStore& store, const Scope& scope, int64_t in, int64_t out, double init_stddev,
-               Partition partition)
-    : weight_(&store.Add(scope / "weight", {.shape = {out, in},
-                                            .partition = partition,
-                                            .init = Initializer::Normal(init_stddev),
-                                            .use = ParamUse::kMatrix})) {}
-
-void Linear::Multiply(Context& ctx, ConstView a, Trans trans, Write mode, View c) const {
-  if (const PackedWeight* pack = weight_->Pack(trans)) {
+// c (+)= a op(W) of a Param or JoinedParams.
+template <class Weights>
+void Multiply(Context& ctx, ConstView a, const Weights& weights, Trans trans, Write mode, View c) {
+  if (const PackedWeight* pack = weights.Pack(trans)) {
     MatMulPacked(ctx, a, *pack, trans, mode, c);
   } else {
-    MatMul(ctx, a, Trans::kNo, weight_->Weight(), trans, mode, c);
+    MatMul(ctx, a, Trans::kNo, weights.Weight(), trans, mode, c);
   }
 }
 
+Param& Declare(ParamStore& store, const Scope& scope, Shape shape, double init_stddev,
+               Partition partition) {
+  return store.Add(scope / "weight", {.shape = shape,
+                                      .partition = partition,
+                                      .init = Initializer::Normal(init_stddev),
+                                      .use = ParamUse::kMatrix});
+}
+
+void AddWeightGradient(Context& ctx, ConstColumns dy, ConstView x, Param& weight, GradSink& sink) {
+  const View dweight = sink.Open(ctx, weight);
+  MatMul(ctx, dy, Trans::kYes, x, Trans::kNo, Write::kAccumulate, dweight);
+  sink.Close(ctx, weight);
+}
+
+}  // namespace
+
+Linear::Linear(ParamStore& store, const Scope& scope, int64_t in, int64_t out, double init_stddev,
+               Partition partition)
+    : weight_(&Declare(store, scope, {out, in}, init_stddev, partition)) {}
+
 void Linear::Forward(Context& ctx, ConstView x, Write mode, View y) const {
-  Multiply(ctx, x, Trans::kYes, mode, y);
+  Multiply(ctx, x, *weight_, Trans::kYes, mode, y);
 }
 
 void Linear::ForwardAdd(Context& ctx, ConstView x, ConstView addend, View y) const {
@@ -30,13 +46,37 @@ void Linear::ForwardAdd(Context& ctx, ConstView x, ConstView addend, View y) con
 }
 
 void Linear::BackwardInput(Context& ctx, ConstView dy, Write mode, View dx) const {
-  Multiply(ctx, dy, Trans::kNo, mode, dx);
+  Multiply(ctx, dy, *weight_, Trans::kNo, mode, dx);
 }
 
 void Linear::BackwardWeight(Context& ctx, ConstView dy, ConstView x, GradSink& sink) const {
-  const View dweight = sink.Open(ctx, *weight_);
-  MatMul(ctx, dy, Trans::kYes, x, Trans::kNo, Write::kAccumulate, dweight);
-  sink.Close(ctx, *weight_);
+  AddWeightGradient(ctx, dy, x, *weight_, sink);
+}
+
+JoinedLinear::JoinedLinear(ParamStore& store, const std::vector<Part>& parts, int64_t in,
+                           Partition partition) {
+  std::vector<Param*> weights;
+  int64_t end = 0;
+  for (const Part& part : parts) {
+    weights.push_back(&Declare(store, part.scope, {part.out, in}, part.init_stddev, partition));
+    end += weights.back()->shape.dim(0);
+    ends_.push_back(end);
+  }
+  weights_ = &store.Join(std::move(weights));
+}
+
+void JoinedLinear::Forward(Context& ctx, ConstView x, View y) const {
+  Multiply(ctx, x, *weights_, Trans::kYes, Write::kAssign, y);
+}
+
+void JoinedLinear::BackwardInput(Context& ctx, ConstView dy, Write mode, View dx) const {
+  Multiply(ctx, dy, *weights_, Trans::kNo, mode, dx);
+}
+
+void JoinedLinear::BackwardWeight(Context& ctx, ConstView dy, ConstView x, GradSink& sink) const {
+  for (size_t i = 0; i < weights_->parts.size(); ++i) {
+    AddWeightGradient(ctx, Of(i, dy), x, *weights_->parts[i], sink);
+  }
 }
 
 }  // namespace frond

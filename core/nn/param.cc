@@ -38,6 +38,27 @@ MasterView Param::master() {
   return {OwnedRows(value), low};
 }
 
+ConstView JoinedParams::Weight() const {
+  for (const Param* part : parts) part->Weight();
+  return value;
+}
+
+namespace {
+
+void AllocateJoined(Context& ctx, DType dtype, JoinedParams& joined) {
+  int64_t rows = 0;
+  for (const Param* part : joined.parts) rows += part->shape.dim(0);
+  joined.value =
+      Tensor(ctx, {rows, joined.parts.front()->shape.dim(1)}, dtype, MemoryKind::kParams);
+  int64_t begin = 0;
+  for (Param* part : joined.parts) {
+    part->value = Tensor::PartOf(joined.value, begin, begin + part->shape.dim(0));
+    begin += part->shape.dim(0);
+  }
+}
+
+}  // namespace
+
 ParamStore::ParamStore(DType compute, MasterFormat masters, AxisPlace tensor, AxisPlace shards)
     : compute_(compute), masters_(masters), tensor_(tensor), shards_(shards) {
   CHECK(compute == DType::kF32 || compute == DType::kBF16 || compute == DType::kF64)
@@ -64,6 +85,23 @@ Param& ParamStore::Add(const Scope& scope, const ParamSpec& spec) {
   return *params_.back();
 }
 
+JoinedParams& ParamStore::Join(std::vector<Param*> parts) {
+  CHECK(!parts.empty());
+  auto joined = std::make_unique<JoinedParams>();
+  for (Param* part : parts) {
+    const Param& first = *parts.front();
+    CHECK(part->spec.use == ParamUse::kMatrix && part->joined == nullptr) << part->name;
+    CHECK(part->section == first.section && part->shape.dim(1) == first.shape.dim(1) &&
+          part->spec.partition.split_dim == first.spec.partition.split_dim)
+        << part->name << " beside " << first.name;
+    CHECK(part->value.empty()) << part->name << " has memory already";
+    part->joined = joined.get();
+  }
+  joined->parts = std::move(parts);
+  joined_.push_back(std::move(joined));
+  return *joined_.back();
+}
+
 int ParamStore::StartSection() {
   sections_.emplace_back();
   return num_sections() - 1;
@@ -84,17 +122,29 @@ void ParamStore::Allocate(Context& ctx) {
   for (const auto& param : params_) Allocate(ctx, *param);
 }
 
+// What products and look-ups read.
+DType ParamStore::ValueType(const Param& param) const {
+  if (param.spec.use == ParamUse::kVector) return master_dtype();
+  const bool is_master = masters_ == MasterFormat::kWhole && shards_.size == 1;
+  return compute_ != DType::kBF16 || is_master ? master_dtype() : DType::kBF16;
+}
+
 void ParamStore::Allocate(Context& ctx, Param& param) const {
-  if (!param.value.empty()) return;
-  const bool is_vector = param.spec.use == ParamUse::kVector;
-  const bool is_whole = masters_ == MasterFormat::kWhole || is_vector;
+  const DType dtype = ValueType(param);
+  if (param.value.empty()) {
+    if (param.joined == nullptr) {
+      param.value = Tensor(ctx, param.shape, dtype, MemoryKind::kParams);
+    } else {
+      AllocateJoined(ctx, dtype, *param.joined);
+    }
+  }
+  if (dtype == master_dtype()) return;
   // Every rank keeps what it computes with, but only its own rows of what is finer.
-  const bool is_apart = is_whole && !is_vector && shards_.size > 1 && compute_ == DType::kBF16;
-  const DType dtype = is_whole && !is_apart ? master_dtype() : DType::kBF16;
-  param.value = Tensor(ctx, param.shape, dtype, MemoryKind::kParams);
   const Shape owned = param.owned_shape();
-  if (is_apart) param.exact = Tensor(ctx, owned, DType::kF32, MemoryKind::kParams);
-  if (!is_whole && masters_ == MasterFormat::kSplit) {
+  if (masters_ == MasterFormat::kWhole && param.exact.empty()) {
+    param.exact = Tensor(ctx, owned, DType::kF32, MemoryKind::kParams);
+  }
+  if (masters_ == MasterFormat::kSplit && param.low.empty()) {
     param.low = Tensor(ctx, owned, DType::kI16, MemoryKind::kParams);
   }
 }

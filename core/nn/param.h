@@ -56,12 +56,22 @@ enum class ParamUse : uint8_t {
   kEmbeddingAndMatrix,  // a tied embedding: looked up and used as the output head
 };
 
+// Forms of a weight for the products of one step (see ParamStore::PrepareCompute); empty where
+// products read the weight itself, or where `forward` serves both.
+struct ProductForms {
+  PackedWeight forward;   // y = x W^T
+  PackedWeight backward;  // dx = dy W
+  const PackedWeight* For(Trans trans) const;
+};
+
 struct ParamSpec {
   Shape shape;  // of the whole parameter, whatever part of it a rank holds
   Partition partition;
   Initializer init;
   ParamUse use = ParamUse::kMatrix;
 };
+
+struct JoinedParams;
 
 struct Param {
   std::string name;
@@ -96,13 +106,23 @@ struct Param {
   // Keys the stochastic rounding of this parameter in the step of `rng`.
   uint64_t RoundingKey(const RngKey& rng) const { return rng.At(static_cast<uint32_t>(index)); }
 
-  // Forms for the products of one step (see ParamStore::PrepareCompute); empty where products read
-  // `value`, or where `forward` serves both.
-  PackedWeight forward;   // y = x W^T
-  PackedWeight backward;  // dx = dy W
-
-  // The form for products with this use of the weight; null: they read `value`. CHECKs that the
+  // The form for products with this use of the weight; null: they read Weight(). CHECKs that the
   // parameter is ready.
+  const PackedWeight* Pack(Trans trans) const;
+  ProductForms forms;  // none where `joined` is not null
+
+  // The parameters that it is multiplied together with; null: none. `value` is then part of theirs.
+  JoinedParams* joined = nullptr;
+};
+
+// Matrices [out_i, in] of one `in` whose values lie end to end, so that the products of all of them
+// with one input are a single product with a matrix [sum of out_i, in].
+struct JoinedParams {
+  std::vector<Param*> parts;
+  Tensor value;
+  ProductForms forms;
+  // As Param's, of all parts.
+  ConstView Weight() const;
   const PackedWeight* Pack(Trans trans) const;
 };
 
@@ -124,6 +144,11 @@ class ParamStore {
   // reference stays valid as long as the store. No memory is taken
   // yet.
   Param& Add(const Scope& scope, const ParamSpec& spec);
+
+  // Declares that `parts` are multiplied together, in this order: matrices of one section, as wide
+  // as each other and split alike, whose memory is not taken yet. The reference stays valid as long
+  // as the store.
+  JoinedParams& Join(std::vector<Param*> parts);
 
   // What is declared from here on forms a section: parameters that a pass begins to read at once,
   // after those of the sections before it. Vectors belong to section 0 wherever they are declared:
@@ -162,12 +187,15 @@ class ParamStore {
 
  private:
   void Allocate(Context& ctx, Param& param) const;
+  DType ValueType(const Param& param) const;
+  void Prepare(Context& ctx, ConstView value, bool for_training, ProductForms& forms) const;
 
   DType compute_;
   MasterFormat masters_;
   AxisPlace tensor_, shards_;
   WeightGate* gate_ = nullptr;
   std::vector<std::unique_ptr<Param>> params_;
+  std::vector<std::unique_ptr<JoinedParams>> joined_;
   std::vector<std::vector<Param*>> sections_{1};
   std::unordered_map<std::string, Param*> by_name_;
 };

@@ -4,10 +4,20 @@
 
 namespace frond {
 
-const PackedWeight* Param::Pack(Trans trans) const {
-  CHECK(is_ready) << name << " is read before it is whole: await its section, or complete all";
+const PackedWeight* ProductForms::For(Trans trans) const {
   if (backward.Serves(trans)) return &backward;
   return forward.Serves(trans) ? &forward : nullptr;
+}
+
+const PackedWeight* Param::Pack(Trans trans) const {
+  CHECK(joined == nullptr) << name << " is multiplied together with others";
+  Weight();
+  return forms.For(trans);
+}
+
+const PackedWeight* JoinedParams::Pack(Trans trans) const {
+  Weight();
+  return forms.For(trans);
 }
 
 void ParamStore::PrepareCompute(Context& ctx, bool for_training) {
@@ -18,19 +28,28 @@ void ParamStore::PrepareCompute(Context& ctx, bool for_training) {
 
 void ParamStore::PrepareCompute(Context& ctx, int section, bool for_training) {
   if (compute_ == DType::kF64) return;  // products in f64 read the masters
-  const bool plain = UsesPlainWeights(ctx);
   for (Param* param : this->section(section)) {
     const ParamUse use = param->spec.use;
     if (use != ParamUse::kMatrix && use != ParamUse::kEmbeddingAndMatrix) continue;
     CHECK(!param->value.empty()) << param->name << " has no memory yet";
-    if (plain && param->value.dtype() == compute_) continue;  // products read the master
-    PackWeight(ctx, param->value, Trans::kYes, compute_, param->forward);
-    if (for_training && !plain) {
-      PackWeight(ctx, param->value, Trans::kNo, compute_, param->backward);
-    } else {
-      // A form of older masters must not be found by a later backward.
-      param->backward = PackedWeight();
+    if (param->joined == nullptr) {
+      Prepare(ctx, param->value, for_training, param->forms);
+    } else if (param == param->joined->parts.front()) {
+      Prepare(ctx, param->joined->value, for_training, param->joined->forms);
     }
+  }
+}
+
+void ParamStore::Prepare(Context& ctx, ConstView value, bool for_training,
+                         ProductForms& forms) const {
+  const bool plain = UsesPlainWeights(ctx);
+  if (plain && value.dtype == compute_) return;  // products read the master
+  PackWeight(ctx, value, Trans::kYes, compute_, forms.forward);
+  if (for_training && !plain) {
+    PackWeight(ctx, value, Trans::kNo, compute_, forms.backward);
+  } else {
+    // A form of older masters must not be found by a later backward.
+    forms.backward = PackedWeight();
   }
 }
 

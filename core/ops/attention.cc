@@ -37,14 +37,24 @@ void CheckSegments(int64_t queries, int64_t keys, const AttentionSpec& spec) {
   }
 }
 
-void CheckOperands(ConstView q, ConstView k, ConstView v, ConstView bias_table,
+void CheckSame(ConstColumns a, ConstColumns b) {
+  CHECK_EQ(a.shape(), b.shape());
+  CHECK(a.dtype == b.dtype) << DTypeName(a.dtype) << " and " << DTypeName(b.dtype);
+}
+
+// Rows lie as those of `like` do.
+void CheckLike(ConstColumns a, ConstColumns like) {
+  CheckSame(a, like);
+  CHECK_EQ(a.pitch, like.pitch);
+}
+
+void CheckOperands(ConstColumns q, ConstColumns k, ConstColumns v, ConstView bias_table,
                    const AttentionSpec& spec) {
   const int64_t width = int64_t{spec.num_heads} * spec.head_dim;
-  CHECK_EQ(q.shape, (Shape{q.dim(0), width}));
-  CHECK_EQ(k.shape, (Shape{k.dim(0), width}));
-  CHECK_EQ(v.shape, k.shape);
-  CHECK(k.dtype == q.dtype && v.dtype == q.dtype)
-      << DTypeName(q.dtype) << ", " << DTypeName(k.dtype) << ", " << DTypeName(v.dtype);
+  CHECK_EQ(q.columns, width);
+  CHECK_EQ(k.columns, width);
+  CheckLike(v, k);
+  CHECK(k.dtype == q.dtype) << DTypeName(q.dtype) << " and " << DTypeName(k.dtype);
   const DType statistics = q.dtype == DType::kF64 ? DType::kF64 : DType::kF32;
   if (bias_table.data != nullptr) {
     CHECK_EQ(bias_table.shape, (Shape{spec.num_buckets, spec.num_heads}));
@@ -53,9 +63,9 @@ void CheckOperands(ConstView q, ConstView k, ConstView v, ConstView bias_table,
   CHECK(spec.dropout_rate >= 0 && spec.dropout_rate < 1) << spec.dropout_rate;
   CHECK_GE(spec.first_head, 0);
   if (spec.dropout_rate > 0) {
-    CHECK_EQ(static_cast<int64_t>(spec.key_token_keys.size()), k.dim(0));
+    CHECK_EQ(static_cast<int64_t>(spec.key_token_keys.size()), k.rows);
   }
-  CheckSegments(q.dim(0), k.dim(0), spec);
+  CheckSegments(q.rows, k.rows, spec);
 }
 
 // Callers have asked CheckCudnnAttention.
@@ -66,14 +76,9 @@ void CheckEngine(const Context& ctx, DType dtype, ConstView bias_table, const At
       << "cuDNN attends in bf16, without a bias, to all keys";
 }
 
-void CheckLse(ConstView q, ConstView lse, const AttentionSpec& spec) {
-  CHECK_EQ(lse.shape, (Shape{q.dim(0), spec.num_heads}));
+void CheckLse(ConstColumns q, ConstView lse, const AttentionSpec& spec) {
+  CHECK_EQ(lse.shape, (Shape{q.rows, spec.num_heads}));
   CHECK(lse.dtype == (q.dtype == DType::kF64 ? DType::kF64 : DType::kF32)) << DTypeName(lse.dtype);
-}
-
-void CheckLike(ConstView a, ConstView like) {
-  CHECK_EQ(a.shape, like.shape);
-  CHECK(a.dtype == like.dtype) << DTypeName(a.dtype) << " and " << DTypeName(like.dtype);
 }
 
 }  // namespace
@@ -113,30 +118,30 @@ double AttentionPairs(const AttentionSpec& spec) {
   return pairs * spec.num_heads;
 }
 
-void Attention(Context& ctx, ConstView q, ConstView k, ConstView v, ConstView bias_table,
+void Attention(Context& ctx, ConstColumns q, ConstColumns k, ConstColumns v, ConstView bias_table,
                const AttentionSpec& spec, View out, View lse) {
   CheckOperands(q, k, v, bias_table, spec);
   CheckEngine(ctx, q.dtype, bias_table, spec);
-  CheckLike(out, q);
+  CheckSame(out, q);
   CheckLse(q, lse, spec);
   ProfileScope profile(ctx.profiler(), "attention", 4.0 * spec.head_dim * AttentionPairs(spec));
   Dispatch<cpu::Attention, cuda::Attention, meta::Attention>(ctx, q, k, v, bias_table, spec, out,
                                                              lse);
 }
 
-void AttentionGrad(Context& ctx, ConstView dout, ConstView q, ConstView k, ConstView v,
+void AttentionGrad(Context& ctx, ConstView dout, ConstColumns q, ConstColumns k, ConstColumns v,
                    ConstView bias_table, ConstView out, ConstView lse, const AttentionSpec& spec,
-                   View dq, View dk, View dv, View dbias_table) {
+                   Columns dq, Columns dk, Columns dv, View dbias_table) {
   CheckOperands(q, k, v, bias_table, spec);
   CheckEngine(ctx, q.dtype, bias_table, spec);
-  CheckLike(dout, q);
-  CheckLike(out, q);
+  CheckSame(dout, q);
+  CheckSame(out, q);
   CheckLse(q, lse, spec);
   CheckLike(dq, q);
   CheckLike(dk, k);
   CheckLike(dv, v);
   CHECK_EQ(bias_table.data == nullptr, dbias_table.data == nullptr);
-  if (bias_table.data != nullptr) CheckLike(dbias_table, bias_table);
+  if (bias_table.data != nullptr) CheckSame(dbias_table, bias_table);
   ProfileScope profile(ctx.profiler(), "attention", 10.0 * spec.head_dim * AttentionPairs(spec));
   Dispatch<cpu::AttentionGrad, cuda::AttentionGrad, meta::AttentionGrad>(
       ctx, dout, q, k, v, bias_table, out, lse, spec, dq, dk, dv, dbias_table);

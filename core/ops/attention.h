@@ -9,7 +9,7 @@
 #include <span>
 
 #include "core/ops/attention_engine.h"
-#include "core/tensor/tensor.h"
+#include "core/tensor/columns.h"
 
 namespace frond {
 
@@ -62,16 +62,18 @@ struct AttentionSpec {
 double AttentionPairs(const AttentionSpec& spec);
 
 // out = attention(q, k, v). q, out [Tq, heads * head_dim]; k, v [Tk, heads * head_dim], all of one
-// dtype. bias_table [num_buckets, heads] f32 (f64 where q is f64) or an empty view. `lse` [Tq,
-// heads] f32 (f64): the log of each query's sum of exponentials, assigned, kept for the gradient. A
-// query row whose segment has no keys gets 0.
-void Attention(Context& ctx, ConstView q, ConstView k, ConstView v, ConstView bias_table,
+// dtype. q, k and v may be columns of wider matrices, k and v of the same pitch. bias_table
+// [num_buckets, heads] f32 (f64 where q is f64) or an empty view. `lse` [Tq, heads] f32 (f64): the
+// log of each query's sum of exponentials, assigned, kept for the gradient. A query row whose
+// segment has no keys gets 0.
+void Attention(Context& ctx, ConstColumns q, ConstColumns k, ConstColumns v, ConstView bias_table,
                const AttentionSpec& spec, View out, View lse);
 
-// dq, dk, dv are assigned; rows in no segment get 0. dbias_table [num_buckets, heads] (empty where
-// there is no bias) is accumulated, in an order that does not depend on the number of threads.
-void AttentionGrad(Context& ctx, ConstView dout, ConstView q, ConstView k, ConstView v,
+// dq, dk, dv are assigned and lie as q, k and v do (of the same pitch); rows in no segment get 0.
+// dbias_table [num_buckets, heads] (empty where there is no bias) is accumulated, in an order that
+// does not depend on the number of threads.
+void AttentionGrad(Context& ctx, ConstView dout, ConstColumns q, ConstColumns k, ConstColumns v,
                    ConstView bias_table, ConstView out, ConstView lse, const AttentionSpec& spec,
-                   View dq, View dk, View dv, View dbias_table);
+                   Columns dq, Columns dk, Columns dv, View dbias_table);
 
 }  // namespace frond

@@ -18,15 +18,15 @@ double ProductFlops(int64_t m, int64_t n, int64_t k) {
 }
 
 // What a product of these operands computes; CHECKs that they belong together.
-double CheckedFlops(ConstView a, Trans trans_a, ConstView b, Trans trans_b, View c) {
-  CHECK(a.shape.rank() == 2 && b.shape.rank() == 2 && c.shape.rank() == 2)
-      << a.shape << b.shape << c.shape;
+double CheckedFlops(ConstColumns a, Trans trans_a, ConstView b, Trans trans_b, View c) {
+  CHECK(b.shape.rank() == 2 && c.shape.rank() == 2) << b.shape << c.shape;
+  CHECK_GE(a.pitch, a.columns);
   CHECK(a.dtype == b.dtype && IsPairing(a.dtype, c.dtype))
       << DTypeName(a.dtype) << " x " << DTypeName(b.dtype) << " -> " << DTypeName(c.dtype);
-  const int64_t m = a.dim(trans_a == Trans::kYes ? 1 : 0);
-  const int64_t k = a.dim(trans_a == Trans::kYes ? 0 : 1);
+  const int64_t m = trans_a == Trans::kYes ? a.columns : a.rows;
+  const int64_t k = trans_a == Trans::kYes ? a.rows : a.columns;
   const int64_t n = b.dim(trans_b == Trans::kYes ? 0 : 1);
-  CHECK_EQ(b.dim(trans_b == Trans::kYes ? 1 : 0), k) << a.shape << b.shape;
+  CHECK_EQ(b.dim(trans_b == Trans::kYes ? 1 : 0), k) << a.shape() << b.shape;
   CHECK_EQ(c.shape, (Shape{m, n}));
   return ProductFlops(m, n, k);
 }
@@ -52,13 +52,13 @@ bool HoldsAddend(Context& ctx, ConstView addend, View c) {
 
 }  // namespace
 
-void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b, Write mode,
+void MatMul(Context& ctx, ConstColumns a, Trans trans_a, ConstView b, Trans trans_b, Write mode,
             View c) {
   const ProfileScope scope(ctx.profiler(), "matmul", CheckedFlops(a, trans_a, b, trans_b, c));
   Dispatch<cpu::MatMul, cuda::MatMul, meta::MatMul>(ctx, a, trans_a, b, trans_b, mode, c);
 }
 
-void MatMulAdd(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b,
+void MatMulAdd(Context& ctx, ConstColumns a, Trans trans_a, ConstView b, Trans trans_b,
                ConstView addend, View c) {
   CheckAddend(addend, c);
   if (HoldsAddend(ctx, addend, c)) {

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "core/tensor/tensor.h"
+#include "core/tensor/columns.h"
 
 namespace frond {
 
@@ -12,12 +12,12 @@ enum class Write : uint8_t { kAssign, kAccumulate };
 
 // c (+)= op(a) op(b), with op(a) [m, k], op(b) [k, n], c [m, n]; op transposes where asked.
 // a and b share a dtype; c has it too, or is f32 where they are bf16. Sums are kept in f32 (f64 for
-// f64).
-void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b, Write mode,
+// f64). a may be some columns of a wider matrix.
+void MatMul(Context& ctx, ConstColumns a, Trans trans_a, ConstView b, Trans trans_b, Write mode,
             View c);
 
 // c = op(a) op(b) + addend, rounded once. addend has c's shape and dtype and may be c.
-void MatMulAdd(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b,
+void MatMulAdd(Context& ctx, ConstColumns a, Trans trans_a, ConstView b, Trans trans_b,
                ConstView addend, View c);
 
 // A weight [out, in] in the backend's preferred memory layout, for the products of one step.

@@ -7,10 +7,10 @@
 
 namespace frond {
 
-void ScatterRows(Context& ctx, ConstView x, std::span<const int64_t> rows, View y) {
+void ScatterRows(Context& ctx, ConstColumns x, std::span<const int64_t> rows, View y) {
   CHECK(x.dtype == y.dtype);
-  CHECK_EQ(x.dim(0), static_cast<int64_t>(rows.size()));
-  CHECK_EQ(x.shape.row_size(), y.shape.row_size());
+  CHECK_EQ(x.rows, static_cast<int64_t>(rows.size()));
+  CHECK_EQ(x.columns, y.shape.row_size());
   for (const int64_t row : rows)
     CHECK(row >= 0 && row < y.dim(0)) << "row " << row << " of " << y.shape;
   Dispatch<cpu::ScatterRows, cuda::ScatterRows>(ctx, x, rows, y);

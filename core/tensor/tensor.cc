@@ -24,20 +24,31 @@ Tensor::Tensor(Context& ctx, Shape shape, DType dtype, MemoryKind kind) : memory
   view_ = {memory_->Allocate(bytes, kind), shape, dtype};
 }
 
+Tensor Tensor::PartOf(Tensor& whole, int64_t begin, int64_t end) {
+  Tensor part;
+  part.memory_ = whole.memory_;
+  part.view_ = Rows(whole.view_, begin, end);
+  part.is_part_ = true;
+  return part;
+}
+
 Tensor::Tensor(Tensor&& other) noexcept
-    : memory_(std::exchange(other.memory_, nullptr)), view_(std::exchange(other.view_, {})) {}
+    : memory_(std::exchange(other.memory_, nullptr)),
+      view_(std::exchange(other.view_, {})),
+      is_part_(other.is_part_) {}
 
 Tensor& Tensor::operator=(Tensor&& other) noexcept {
   if (this != &other) {
     Reset();
     memory_ = std::exchange(other.memory_, nullptr);
     view_ = std::exchange(other.view_, {});
+    is_part_ = other.is_part_;
   }
   return *this;
 }
 
 void Tensor::Reset() {
-  if (memory_ != nullptr) memory_->Free(view_.data);
+  if (memory_ != nullptr && !is_part_) memory_->Free(view_.data);
   memory_ = nullptr;
   view_ = {};
 }

@@ -62,6 +62,9 @@ class Tensor {
   DType dtype() const { return view_.dtype; }
   bool empty() const { return view_.data == nullptr; }
   size_t bytes() const { return view_.bytes(); }
+  // Rows [begin, end) of `whole`, which outlives it and keeps the memory.
+  static Tensor PartOf(Tensor& whole, int64_t begin, int64_t end);
+
   // What the memory was taken from; null where empty.
   Allocator* memory() const { return memory_; }
   template <class T>
@@ -78,12 +81,13 @@ class Tensor {
   operator View() { return view_; }
   operator ConstView() const { return view_; }
 
-  // Frees the memory now.
+  // Frees the memory now, unless it is another tensor's.
   void Reset();
 
  private:
   Allocator* memory_ = nullptr;
   View view_;
+  bool is_part_ = false;
 };
 
 // Rows [begin, end) of the first dim: the only slicing, since it stays contiguous.

@@ -12,19 +12,33 @@ Scope AttentionScope(const Scope& scope, const AttentionRole& role) {
 
 double InverseRoot(int64_t size) { return 1.0 / std::sqrt(static_cast<double>(size)); }
 
+JoinedLinear Projection(ParamStore& store, const Scope& scope, const T5Config& config,
+                        const std::vector<const char*>& names) {
+  std::vector<JoinedLinear::Part> parts;
+  for (const absl::string_view name : names) {
+    // The queries' initialiser holds the 1/sqrt(d_kv) that T5's scores leave out.
+    const int64_t terms = config.d_model * (name == "q" ? config.d_kv : 1);
+    parts.push_back({scope / name, config.inner_dim(), InverseRoot(terms)});
+  }
+  return {store, parts, config.d_model, Partition::Split(0)};
+}
+
+std::optional<JoinedLinear> MemoryProjection(ParamStore& store, const Scope& scope,
+                                             const T5Config& config, const AttentionRole& role) {
+  if (!role.is_cross) return std::nullopt;
+  return Projection(store, scope, config, {"k", "v"});
+}
+
 }  // namespace
 
 AttentionBlock::AttentionBlock(ParamStore& store, const Scope& scope, const BlockDims& dims,
                                AttentionRole role)
     : dims_(dims),
       role_(role),
-      // The queries' initialiser holds the 1/sqrt(d_kv) that T5's scores leave out.
-      q_(store, AttentionScope(scope, role) / "q", dims.config->d_model, dims.config->inner_dim(),
-         InverseRoot(dims.config->d_model * dims.config->d_kv), Partition::Split(0)),
-      k_(store, AttentionScope(scope, role) / "k", dims.config->d_model, dims.config->inner_dim(),
-         InverseRoot(dims.config->d_model), Partition::Split(0)),
-      v_(store, AttentionScope(scope, role) / "v", dims.config->d_model, dims.config->inner_dim(),
-         InverseRoot(dims.config->d_model), Partition::Split(0)),
+      projection_(Projection(
+          store, AttentionScope(scope, role), *dims.config,
+          role.is_cross ? std::vector<const char*>{"q"} : std::vector<const char*>{"q", "k", "v"})),
+      memory_projection_(MemoryProjection(store, AttentionScope(scope, role), *dims.config, role)),
       o_(store, AttentionScope(scope, role) / "o", dims.config->inner_dim(), dims.config->d_model,
          InverseRoot(dims.config->inner_dim()), Partition::Split(1)),
       norm_(store, scope / "layer_norm", dims) {}
@@ -62,14 +76,16 @@ DropoutSpec AttentionBlock::OutputDropout(const Context& ctx, const Input& in) c
   return DropoutAt(ctx, in.dropout, DropoutSite(role_.is_decoder, role_.layer, place), *in.layout);
 }
 
-void AttentionBlock::ProjectMemory(Context& ctx, ConstView memory, View k, View v) const {
-  k_.Forward(ctx, memory, Write::kAssign, k);
-  v_.Forward(ctx, memory, Write::kAssign, v);
+template <class Part, class Whole>
+AttentionBlock::Operands<Part> AttentionBlock::OperandsIn(Whole projected, Whole memory_kv) const {
+  const Part q = projection_.Of(0, projected);
+  if (!role_.is_cross) return {q, projection_.Of(1, projected), projection_.Of(2, projected)};
+  return {q, memory_projection_->Of(0, memory_kv), memory_projection_->Of(1, memory_kv)};
 }
 
 void AttentionBlock::Forward(Context& ctx, const Input& in, View out, Saved* keep) const {
   const TensorAxis& axis = *in.layout->axis;
-  const int64_t tokens = in.layout->num_tokens, inner = dims_.inner();
+  const int64_t tokens = in.layout->num_tokens;
   Saved local;
   Saved& s = keep != nullptr ? *keep : local;
   s.h = Tensor(ctx, in.x.shape, dims_.compute);
@@ -77,16 +93,17 @@ void AttentionBlock::Forward(Context& ctx, const Input& in, View out, Saved* kee
   norm_.Forward(ctx, in.x, s.h, s.rstd);
   Tensor whole;
   const ConstView h = axis.Whole(ctx, s.h, whole);
-  const ConstView memory = role_.is_cross ? in.memory : h;
-  s.q = Tensor(ctx, {tokens, inner}, dims_.compute);
-  s.k = Tensor(ctx, {memory.dim(0), inner}, dims_.compute);
-  s.v = Tensor(ctx, {memory.dim(0), inner}, dims_.compute);
-  q_.Forward(ctx, h, Write::kAssign, s.q);
-  ProjectMemory(ctx, memory, s.k, s.v);
+  s.projected = Tensor(ctx, {tokens, projection_.out()}, dims_.compute);
+  projection_.Forward(ctx, h, s.projected);
+  if (role_.is_cross) {
+    s.memory_kv = Tensor(ctx, {in.memory.dim(0), memory_projection_->out()}, dims_.compute);
+    memory_projection_->Forward(ctx, in.memory, s.memory_kv);
+  }
   whole.Reset();
-  s.attended = Tensor(ctx, {tokens, inner}, dims_.compute);
+  s.attended = Tensor(ctx, {tokens, dims_.inner()}, dims_.compute);
   s.lse = Tensor(ctx, {tokens, dims_.heads()}, dims_.statistics());
-  Attention(ctx, s.q, s.k, s.v, in.bias, SpecFor(ctx, in), s.attended, s.lse);
+  const auto x = OperandsIn<ConstColumns, ConstView>(s.projected, s.memory_kv);
+  Attention(ctx, x.q, x.k, x.v, in.bias, SpecFor(ctx, in), s.attended, s.lse);
   AddBranch(ctx, o_, s.attended, axis, OutputDropout(ctx, in), in.x, out);
 }
 
@@ -102,29 +119,27 @@ void AttentionBlock::Backward(Context& ctx, const Input& in, Saved saved, View d
   own_buffer.Reset();
   buffer.Reset();
 
-  Tensor dq(ctx, saved.q.shape(), dims_.compute);
-  Tensor dk(ctx, saved.k.shape(), dims_.compute);
-  Tensor dv(ctx, saved.v.shape(), dims_.compute);
-  AttentionGrad(ctx, dattended, saved.q, saved.k, saved.v, in.bias, saved.attended, saved.lse,
-                SpecFor(ctx, in), dq, dk, dv, dbias);
+  Tensor dprojected(ctx, saved.projected.shape(), dims_.compute), dmemory_kv;
+  if (role_.is_cross) dmemory_kv = Tensor(ctx, saved.memory_kv.shape(), dims_.compute);
+  const auto x = OperandsIn<ConstColumns, ConstView>(saved.projected, saved.memory_kv);
+  const auto d = OperandsIn<Columns, View>(dprojected, dmemory_kv);
+  AttentionGrad(ctx, dattended, x.q, x.k, x.v, in.bias, saved.attended, saved.lse, SpecFor(ctx, in),
+                d.q, d.k, d.v, dbias);
   dattended.Reset();
 
   if (saved.h.empty()) {
     saved.h = Tensor(ctx, in.x.shape, dims_.compute);
     norm_.Forward(ctx, in.x, saved.h, saved.rstd);
   }
-  Tensor dh(ctx, {dq.shape().dim(0), dims_.config->d_model}, dims_.compute);
-  q_.BackwardInput(ctx, dq, Write::kAssign, dh);
-  const View dkeys_input = role_.is_cross ? dmemory : dh.view();
-  k_.BackwardInput(ctx, dk, Write::kAccumulate, dkeys_input);
-  v_.BackwardInput(ctx, dv, Write::kAccumulate, dkeys_input);
+  Tensor dh(ctx, {dprojected.shape().dim(0), dims_.config->d_model}, dims_.compute);
+  projection_.BackwardInput(ctx, dprojected, Write::kAssign, dh);
+  if (role_.is_cross) {
+    memory_projection_->BackwardInput(ctx, dmemory_kv, Write::kAccumulate, dmemory);
+  }
   // The sum over the ranks goes on beside the weights' gradients.
   TensorAxis::StartedSum dh_sum = axis.StartSum(ctx, std::move(dh));
-  const ConstView h = axis.Whole(ctx, saved.h, buffer);
-  const ConstView memory = role_.is_cross ? in.memory : h;
-  q_.BackwardWeight(ctx, dq, h, sink);
-  k_.BackwardWeight(ctx, dk, memory, sink);
-  v_.BackwardWeight(ctx, dv, memory, sink);
+  projection_.BackwardWeight(ctx, dprojected, axis.Whole(ctx, saved.h, buffer), sink);
+  if (role_.is_cross) memory_projection_->BackwardWeight(ctx, dmemory_kv, in.memory, sink);
   norm_.Backward(ctx, dh_sum.Wait(), in.x, saved.rstd, Write::kAccumulate, dx, sink);
 }
 

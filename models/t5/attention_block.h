@@ -4,6 +4,8 @@
 // relative-position bias. T5 scales neither queries nor scores.
 #pragma once
 
+#include <optional>
+
 #include "core/nn/linear.h"
 #include "core/ops/attention.h"
 #include "models/t5/block_context.h"
@@ -26,8 +28,10 @@ class AttentionBlock {
 
   // What Backward needs beside the input.
   struct Saved {
-    Tensor rstd, h;  // of this rank's own rows
-    Tensor q, k, v, attended, lse;
+    Tensor rstd, h;    // of this rank's own rows
+    Tensor projected;  // q, k and v side by side; of cross-attention q
+    Tensor memory_kv;  // of cross-attention k and v side by side
+    Tensor attended, lse;
     // Frees what Backward can make again, to the same bits, at little cost.
     void ReleaseCheap() { h.Reset(); }
   };
@@ -53,9 +57,11 @@ class AttentionBlock {
                 GradSink& sink) const;
 
   // The parts that decoding with a cache calls one by one.
-  void ProjectMemory(Context& ctx, ConstView memory, View k, View v) const;
   const NormLayer& norm() const { return norm_; }
-  const Linear& q() const { return q_; }
+  // To q, k and v side by side, or of cross-attention to q.
+  const JoinedLinear& projection() const { return projection_; }
+  // Of cross-attention: to k and v side by side.
+  const JoinedLinear& memory_projection() const { return *memory_projection_; }
   const Linear& o() const { return o_; }
   // Of this rank's heads, without segments, dropout and another engine than ours.
   AttentionSpec Spec() const;
@@ -63,10 +69,19 @@ class AttentionBlock {
  private:
   AttentionSpec SpecFor(const Context& ctx, const Input& in) const;
   DropoutSpec OutputDropout(const Context& ctx, const Input& in) const;
+  // q, k and v, or their gradients, in what the projections give.
+  template <class Part>
+  struct Operands {
+    Part q, k, v;
+  };
+  template <class Part, class Whole>
+  Operands<Part> OperandsIn(Whole projected, Whole memory_kv) const;
 
   BlockDims dims_;
   AttentionRole role_;
-  Linear q_, k_, v_, o_;
+  JoinedLinear projection_;
+  std::optional<JoinedLinear> memory_projection_;
+  Linear o_;
   NormLayer norm_;
 };
 

@@ -6,16 +6,23 @@
 #include "core/ops/gated_gelu.h"
 
 namespace frond {
+namespace {
+
+double InputStddev(const T5Config& config) {
+  return 1 / std::sqrt(static_cast<double>(config.d_model));
+}
+
+}  // namespace
 
 FeedForwardBlock::FeedForwardBlock(ParamStore& store, const Scope& scope, const BlockDims& dims,
                                    bool is_decoder, int layer)
     : dims_(dims),
       is_decoder_(is_decoder),
       layer_(layer),
-      wi_0_(store, scope / "DenseReluDense" / "wi_0", dims.config->d_model, dims.config->d_ff,
-            1 / std::sqrt(static_cast<double>(dims.config->d_model)), Partition::Split(0)),
-      wi_1_(store, scope / "DenseReluDense" / "wi_1", dims.config->d_model, dims.config->d_ff,
-            1 / std::sqrt(static_cast<double>(dims.config->d_model)), Partition::Split(0)),
+      wi_(store,
+          {{scope / "DenseReluDense" / "wi_0", dims.config->d_ff, InputStddev(*dims.config)},
+           {scope / "DenseReluDense" / "wi_1", dims.config->d_ff, InputStddev(*dims.config)}},
+          dims.config->d_model, Partition::Split(0)),
       wo_(store, scope / "DenseReluDense" / "wo", dims.config->d_ff, dims.config->d_model,
           1 / std::sqrt(static_cast<double>(dims.config->d_ff)), Partition::Split(1)),
       norm_(store, scope / "layer_norm", dims) {}
@@ -36,8 +43,9 @@ DropoutSpec FeedForwardBlock::GateDropout(const Context& ctx, float rate,
 
 Tensor FeedForwardBlock::Product(Context& ctx, const Saved& saved, const TokenLayout& layout,
                                  float dropout) const {
-  Tensor product(ctx, saved.gate.shape(), dims_.compute);
-  GatedGelu(ctx, saved.gate, saved.up, product);
+  const ConstView hidden = saved.hidden;
+  Tensor product(ctx, {hidden.dim(0), dims_.hidden()}, dims_.compute);
+  GatedGelu(ctx, wi_.Of(0, hidden), wi_.Of(1, hidden), product);
   if (dropout > 0) {
     Dropout(ctx, product, GateDropout(ctx, dropout, layout), product);
   }
@@ -47,18 +55,14 @@ Tensor FeedForwardBlock::Product(Context& ctx, const Saved& saved, const TokenLa
 void FeedForwardBlock::Forward(Context& ctx, ConstView x, const TokenLayout& layout, float dropout,
                                View out, Saved* keep) const {
   const TensorAxis& axis = *layout.axis;
-  const Shape hidden = {layout.num_tokens, dims_.hidden()};
   Saved local;
   Saved& s = keep != nullptr ? *keep : local;
   s.h = Tensor(ctx, x.shape, dims_.compute);
   s.rstd = Tensor(ctx, {x.dim(0)}, dims_.statistics());
   norm_.Forward(ctx, x, s.h, s.rstd);
-  s.gate = Tensor(ctx, hidden, dims_.compute);
-  s.up = Tensor(ctx, hidden, dims_.compute);
+  s.hidden = Tensor(ctx, {layout.num_tokens, wi_.out()}, dims_.compute);
   Tensor whole;
-  const ConstView h = axis.Whole(ctx, s.h, whole);
-  wi_0_.Forward(ctx, h, Write::kAssign, s.gate);
-  wi_1_.Forward(ctx, h, Write::kAssign, s.up);
+  wi_.Forward(ctx, axis.Whole(ctx, s.h, whole), s.hidden);
   whole.Reset();
   s.product = Product(ctx, s, layout, dropout);
   if (out.data == nullptr) return;
@@ -79,21 +83,20 @@ void FeedForwardBlock::Backward(Context& ctx, ConstView x, const TokenLayout& la
   if (dropout > 0) Dropout(ctx, dproduct, GateDropout(ctx, dropout, layout), dproduct);
   own_buffer.Reset();
   buffer.Reset();
-  GatedGeluGrad(ctx, dproduct, saved.gate, saved.up, saved.gate, saved.up);
-  const Tensor dgate = std::move(saved.gate), dup = std::move(saved.up);
+  const View hidden = saved.hidden;
+  const Columns gate = wi_.Of(0, hidden), up = wi_.Of(1, hidden);
+  GatedGeluGrad(ctx, dproduct, gate, up, gate, up);
+  const Tensor dhidden = std::move(saved.hidden);
   dproduct.Reset();
   if (saved.h.empty()) {
     saved.h = Tensor(ctx, x.shape, dims_.compute);
     norm_.Forward(ctx, x, saved.h, saved.rstd);
   }
   Tensor dh(ctx, {layout.num_tokens, x.dim(1)}, dims_.compute);
-  wi_0_.BackwardInput(ctx, dgate, Write::kAssign, dh);
-  wi_1_.BackwardInput(ctx, dup, Write::kAccumulate, dh);
+  wi_.BackwardInput(ctx, dhidden, Write::kAssign, dh);
   // The sum over the ranks goes on beside the weights' gradients.
   TensorAxis::StartedSum dh_sum = axis.StartSum(ctx, std::move(dh));
-  const ConstView h = axis.Whole(ctx, saved.h, buffer);
-  wi_0_.BackwardWeight(ctx, dgate, h, sink);
-  wi_1_.BackwardWeight(ctx, dup, h, sink);
+  wi_.BackwardWeight(ctx, dhidden, axis.Whole(ctx, saved.h, buffer), sink);
   norm_.Backward(ctx, dh_sum.Wait(), x, saved.rstd, Write::kAccumulate, dx, sink);
 }
 

@@ -16,7 +16,8 @@ class FeedForwardBlock {
 
   struct Saved {
     Tensor rstd, h;  // of this rank's own rows
-    Tensor gate, up, product;
+    Tensor hidden;   // gate and up side by side
+    Tensor product;
     // Frees what Backward can make again, to the same bits, at little cost.
     void ReleaseCheap() {
       h.Reset();
@@ -43,7 +44,8 @@ class FeedForwardBlock {
   BlockDims dims_;
   bool is_decoder_;
   int layer_;
-  Linear wi_0_, wi_1_, wo_;
+  JoinedLinear wi_;  // wi_0, the gate, and wi_1
+  Linear wo_;
   NormLayer norm_;
 };
 

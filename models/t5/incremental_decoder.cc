@@ -16,12 +16,10 @@ IncrementalDecoder::IncrementalDecoder(Context& ctx, T5Model& model, const Batch
   const Tensor memory = model.Encode(ctx, sources);
   const int64_t inner = model.dims().inner();
   const DType compute = model.dims().compute;
-  const Shape self_shape = {num_sequences_ * max_tokens, inner};
-  const Shape cross_shape = {memory.shape().dim(0), inner};
   for (const Block& block : model.decoder().blocks()) {
-    LayerCache cache{Tensor(ctx, self_shape, compute), Tensor(ctx, self_shape, compute),
-                     Tensor(ctx, cross_shape, compute), Tensor(ctx, cross_shape, compute)};
-    block.cross->ProjectMemory(ctx, memory, cache.cross_k, cache.cross_v);
+    LayerCache cache{Tensor(ctx, {num_sequences_ * max_tokens, 2 * inner}, compute),
+                     Tensor(ctx, {memory.shape().dim(0), 2 * inner}, compute)};
+    block.cross->memory_projection().Forward(ctx, memory, cache.cross_kv);
     layers_.push_back(std::move(cache));
   }
 }
@@ -50,8 +48,8 @@ IncrementalDecoder::Segments IncrementalDecoder::CrossSegments(
   return s;
 }
 
-void IncrementalDecoder::Attend(Context& ctx, const AttentionBlock& block, ConstView q, ConstView k,
-                                ConstView v, const Segments& segments, ConstView bias,
+void IncrementalDecoder::Attend(Context& ctx, const AttentionBlock& block, ConstColumns q,
+                                ConstView kv, const Segments& segments, ConstView bias,
                                 View x) const {
   const BlockDims& dims = model_.dims();
   AttentionSpec spec = block.Spec();
@@ -59,27 +57,26 @@ void IncrementalDecoder::Attend(Context& ctx, const AttentionBlock& block, Const
   spec.query_end = segments.query_end;
   spec.key_begin = segments.key_begin;
   spec.key_end = segments.key_end;
-  Tensor attended(ctx, q.shape, dims.compute);
-  Tensor lse(ctx, {q.dim(0), dims.heads()}, dims.statistics());
-  Attention(ctx, q, k, v, bias, spec, attended, lse);
+  const int64_t inner = dims.inner();
+  Tensor attended(ctx, q.shape(), dims.compute);
+  Tensor lse(ctx, {q.rows, dims.heads()}, dims.statistics());
+  Attention(ctx, q, ColumnsOf(kv, 0, inner), ColumnsOf(kv, inner, 2 * inner), bias, spec, attended,
+            lse);
   AddBranch(ctx, block.o(), attended, axis_, {}, x, x);
 }
 
 void IncrementalDecoder::SelfAttention(Context& ctx, const AttentionBlock& block, LayerCache& cache,
                                        std::span<const int32_t> active, View x) const {
   const BlockDims& dims = model_.dims();
-  const Shape inner_shape = {x.dim(0), dims.inner()};
+  const int64_t inner = dims.inner();
   Tensor h(ctx, x.shape, dims.compute), rstd(ctx, {x.dim(0)}, dims.statistics());
   block.norm().Forward(ctx, x, h, rstd);
-  Tensor q(ctx, inner_shape, dims.compute), k(ctx, inner_shape, dims.compute),
-      v(ctx, inner_shape, dims.compute);
-  block.q().Forward(ctx, h, Write::kAssign, q);
-  block.ProjectMemory(ctx, h, k, v);
+  Tensor projected(ctx, {x.dim(0), 3 * inner}, dims.compute);
+  block.projection().Forward(ctx, h, projected);
   std::vector<int64_t> rows;
   for (const int32_t sequence : active) rows.push_back(sequence * max_tokens_ + position_);
-  ScatterRows(ctx, k, rows, cache.self_k);
-  ScatterRows(ctx, v, rows, cache.self_v);
-  Attend(ctx, block, q, cache.self_k, cache.self_v, SelfSegments(active),
+  ScatterRows(ctx, ColumnsOf(projected.view(), inner, 3 * inner), rows, cache.self_kv);
+  Attend(ctx, block, ColumnsOf(projected.view(), 0, inner), cache.self_kv, SelfSegments(active),
          model_.decoder().bias_table(), x);
 }
 
@@ -90,8 +87,8 @@ void IncrementalDecoder::CrossAttention(Context& ctx, const AttentionBlock& bloc
   Tensor h(ctx, x.shape, dims.compute), rstd(ctx, {x.dim(0)}, dims.statistics());
   block.norm().Forward(ctx, x, h, rstd);
   Tensor q(ctx, {x.dim(0), dims.inner()}, dims.compute);
-  block.q().Forward(ctx, h, Write::kAssign, q);
-  Attend(ctx, block, q, cache.cross_k, cache.cross_v, CrossSegments(active), {}, x);
+  block.projection().Forward(ctx, h, q);
+  Attend(ctx, block, q, cache.cross_kv, CrossSegments(active), {}, x);
 }
 
 Tensor IncrementalDecoder::Step(Context& ctx, std::span<const int32_t> active,

@@ -26,8 +26,9 @@ class IncrementalDecoder {
 
  private:
   struct LayerCache {
-    Tensor self_k, self_v;    // [sequences * max_tokens, inner]
-    Tensor cross_k, cross_v;  // [source tokens, inner]
+    // Keys and values side by side.
+    Tensor self_kv;   // [sequences * max_tokens, 2 inner]
+    Tensor cross_kv;  // [source tokens, 2 inner]
   };
   // Segments of one query per active sequence over its cached keys.
   struct Segments {
@@ -39,8 +40,8 @@ class IncrementalDecoder {
                      std::span<const int32_t> active, View x) const;
   void CrossAttention(Context& ctx, const AttentionBlock& block, const LayerCache& cache,
                       std::span<const int32_t> active, View x) const;
-  // x += o(attention(q, k, v)).
-  void Attend(Context& ctx, const AttentionBlock& block, ConstView q, ConstView k, ConstView v,
+  // x += o(attention(q, keys and values of kv)).
+  void Attend(Context& ctx, const AttentionBlock& block, ConstColumns q, ConstView kv,
               const Segments& segments, ConstView bias, View x) const;
 
   T5Model& model_;

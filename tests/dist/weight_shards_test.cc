@@ -150,10 +150,10 @@ TEST(WeightShardsTest, PacksWhatIsReady) {
     SetMasters(ctx, *store, 0);
     weights.MarkChanged(ctx);
     store->Await(ctx, 1);
-    EXPECT_FALSE(store->Find("a")->forward.empty());
-    EXPECT_TRUE(store->Find("large")->forward.empty());
+    EXPECT_FALSE(store->Find("a")->forms.forward.empty());
+    EXPECT_TRUE(store->Find("large")->forms.forward.empty());
     store->Await(ctx, 2);
-    EXPECT_FALSE(store->Find("large")->backward.empty());
+    EXPECT_FALSE(store->Find("large")->forms.backward.empty());
   });
 }
 
@@ -206,7 +206,7 @@ TEST(WeightShardsTest, WholeMastersAreReadyAtOnce) {
   SetMasters(ctx, *store, 0);
   weights.MarkChanged(ctx);
   EXPECT_EQ(NumWrong(ctx, *store, 0), 0);
-  EXPECT_FALSE(store->Find("large")->backward.empty());
+  EXPECT_FALSE(store->Find("large")->forms.backward.empty());
 }
 
 }  // namespace

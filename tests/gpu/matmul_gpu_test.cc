@@ -159,7 +159,7 @@ TEST_F(MatMulGpuTest, OneCopyOfAWeightServesBothProducts) {
           report.by_kind[static_cast<size_t>(MemoryKind::kComputeWeights)].live_bytes;
       // The allocator rounds a block up to its unit of 512 bytes, beyond it if it is full.
       EXPECT_EQ(bytes, compute == DType::kF32 ? 0 : 64 * 128 * 2 + 512);
-      EXPECT_TRUE(param.backward.empty());
+      EXPECT_TRUE(param.forms.backward.empty());
       EXPECT_EQ(param.Pack(Trans::kNo), param.Pack(Trans::kYes));
     }
   }

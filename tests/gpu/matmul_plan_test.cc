@@ -48,14 +48,15 @@ TEST(MatMulPlanTest, ColumnMajorProductEqualsTheRowMajorOne) {
     for (const Trans trans_b : {Trans::kNo, Trans::kYes}) {
       ProductKey key;
       key.m = 3, key.n = 5, key.k = 4;
+      key.a_pitch = 6;
       key.trans_a = trans_a;
       key.trans_b = trans_b;
-      const std::vector<double> a = Draw(key.m * key.k, random), b = Draw(key.k * key.n, random);
+      const std::vector<double> a = Draw(4 * key.a_pitch, random), b = Draw(key.k * key.n, random);
       std::vector<double> want(static_cast<size_t>(key.m * key.n));
       for (int64_t i = 0; i < key.m; ++i) {
         for (int64_t j = 0; j < key.n; ++j) {
           for (int64_t l = 0; l < key.k; ++l) {
-            const int64_t in_a = trans_a == Trans::kYes ? l * key.m + i : i * key.k + l;
+            const int64_t in_a = trans_a == Trans::kYes ? l * key.a_pitch + i : i * key.a_pitch + l;
             const int64_t in_b = trans_b == Trans::kYes ? j * key.k + l : l * key.n + j;
             want[static_cast<size_t>(i * key.n + j)] +=
                 a[static_cast<size_t>(in_a)] * b[static_cast<size_t>(in_b)];

@@ -194,16 +194,19 @@ TEST_F(RowOpsGpuTest, ScattersRows) {
   for (const DType dtype : {DType::kF32, DType::kBF16}) {
     for (const int64_t dim : {3, 64, 4096}) {
       const std::vector<int64_t> rows = {5, 0, 3};
-      const Tensor x = Draw(ctx, {3, dim}, dtype);
-      Tensor y = Draw(ctx, {6, dim}, dtype);
-      std::vector<double> expected = ToDoubles(ctx, y);
-      const std::vector<double> values = ToDoubles(ctx, x);
-      for (size_t i = 0; i < rows.size(); ++i) {
-        std::copy_n(values.begin() + static_cast<int64_t>(i) * dim, dim,
-                    expected.begin() + rows[i] * dim);
+      for (const int64_t skipped : {0, 8, 5}) {  // columns of a wider x
+        const int64_t width = skipped + dim;
+        const Tensor x = Draw(ctx, {3, width}, dtype);
+        Tensor y = Draw(ctx, {6, dim}, dtype);
+        std::vector<double> expected = ToDoubles(ctx, y);
+        const std::vector<double> values = ToDoubles(ctx, x);
+        for (size_t i = 0; i < rows.size(); ++i) {
+          std::copy_n(values.begin() + static_cast<int64_t>(i) * width + skipped, dim,
+                      expected.begin() + rows[i] * dim);
+        }
+        ScatterRows(ctx, ColumnsOf(x.view(), skipped, width), rows, y);
+        EXPECT_EQ(ToDoubles(ctx, y), expected);
       }
-      ScatterRows(ctx, x, rows, y);
-      EXPECT_EQ(ToDoubles(ctx, y), expected);
     }
   }
 }

@@ -55,15 +55,16 @@ void SpreadBias(const A* table, const std::vector<int>& buckets, int num_heads, 
 
 // Sets to 0 the rows of no segment.
 void ZeroUncovered(const Context& ctx, std::span<const int32_t> begin, std::span<const int32_t> end,
-                   View view) {
+                   Columns x) {
   if (ctx.device() == Device::kMeta) return;
-  std::vector<char> covered(view.dim(0), 0);
+  std::vector<char> covered(x.rows, 0);
   for (size_t s = 0; s < begin.size(); ++s) {
     std::fill(covered.begin() + begin[s], covered.begin() + end[s], 1);
   }
-  const size_t row_bytes = view.shape.row_size() * DTypeSize(view.dtype);
-  for (int64_t row = 0; row < view.dim(0); ++row) {
-    if (!covered[row]) std::memset(static_cast<char*>(view.data) + row * row_bytes, 0, row_bytes);
+  const size_t element = DTypeSize(x.dtype);
+  for (int64_t row = 0; row < x.rows; ++row) {
+    if (covered[row]) continue;
+    std::memset(static_cast<char*>(x.data) + row * x.pitch * element, 0, x.columns * element);
   }
 }
 
@@ -72,15 +73,19 @@ template <class T>
 struct Problem {
   const AttentionSpec& spec;
   const T *q, *k, *v;
-  int64_t width;
-  const Accumulator<T>* bias;  // [heads][distances.count()], or null
+  int64_t query_pitch, key_pitch;  // of q and dq; of k, v, dk and dv
+  const Accumulator<T>* bias;      // [heads][distances.count()], or null
   const Distances& distances;
 
   int64_t QueryAt(int64_t segment, int head) const {
-    return spec.query_begin[segment] * width + int64_t{head} * spec.head_dim;
+    return spec.query_begin[segment] * query_pitch + int64_t{head} * spec.head_dim;
   }
   int64_t KeyAt(int64_t segment, int head) const {
-    return spec.key_begin[segment] * width + int64_t{head} * spec.head_dim;
+    return spec.key_begin[segment] * key_pitch + int64_t{head} * spec.head_dim;
+  }
+  // Of out and dout.
+  int64_t OutAt(int64_t segment, int head) const {
+    return (int64_t{spec.query_begin[segment]} * spec.num_heads + head) * spec.head_dim;
   }
 
   AttentionHead<T> Head(int64_t segment, int head) const {
@@ -88,7 +93,9 @@ struct Problem {
     h.num_queries = SegmentQueries(spec, segment);
     h.num_keys = SegmentKeys(spec, segment);
     h.head_dim = spec.head_dim;
-    h.row_stride = width;
+    h.query_stride = query_pitch;
+    h.key_stride = key_pitch;
+    h.out_stride = int64_t{spec.num_heads} * spec.head_dim;
     h.causal = spec.causal;
     h.offset = spec.causal ? h.num_keys - h.num_queries : 0;
     h.q = q + QueryAt(segment, head);
@@ -108,13 +115,14 @@ struct Problem {
 
 // `bias` is MakeBias's; everything is borrowed.
 template <class T>
-Problem<T> MakeProblem(ConstView q, ConstView k, ConstView v, const Tensor& bias,
+Problem<T> MakeProblem(ConstColumns q, ConstColumns k, ConstColumns v, const Tensor& bias,
                        const AttentionSpec& spec, const Distances& distances) {
   return {.spec = spec,
           .q = q.As<T>(),
           .k = k.As<T>(),
           .v = v.As<T>(),
-          .width = q.dim(1),
+          .query_pitch = q.pitch,
+          .key_pitch = k.pitch,
           .bias = bias.empty() ? nullptr : bias.As<Accumulator<T>>(),
           .distances = distances};
 }
@@ -162,7 +170,7 @@ void Forward(Context& ctx, const Problem<T>& problem, T* out, Accumulator<T>* ls
   const int64_t elements = AttentionScratch(problem.distances.max_keys, spec.head_dim);
   ForEachHead<A>(ctx, spec, elements, [&](int64_t segment, int head, A* scratch) {
     AttentionHead<T> h = problem.Head(segment, head);
-    h.out = out + problem.QueryAt(segment, head);
+    h.out = out + problem.OutAt(segment, head);
     h.lse = lse + int64_t{spec.query_begin[segment]} * spec.num_heads + head;
     h.lse_stride = spec.num_heads;
     h.scratch = scratch;
@@ -196,12 +204,12 @@ void Backward(Context& ctx, const Problem<T>& problem, const std::vector<int>& b
   const int64_t elements = own + problem.distances.count();
   ForEachHead<A>(ctx, spec, elements, [&](int64_t segment, int head, A* scratch) {
     AttentionHead<T> h = problem.Head(segment, head);
-    const int64_t query_at = problem.QueryAt(segment, head);
+    const int64_t query_at = problem.QueryAt(segment, head), out_at = problem.OutAt(segment, head);
     const int64_t key_at = problem.KeyAt(segment, head);
-    h.out = const_cast<T*>(g.out) + query_at;
+    h.out = const_cast<T*>(g.out) + out_at;
     h.lse = const_cast<A*>(g.lse) + int64_t{spec.query_begin[segment]} * spec.num_heads + head;
     h.lse_stride = spec.num_heads;
-    h.dout = g.dout + query_at;
+    h.dout = g.dout + out_at;
     h.dq = g.dq + query_at;
     h.dk = g.dk + key_at;
     h.dv = g.dv + key_at;
@@ -236,7 +244,7 @@ void AddBuckets(const std::vector<double>& by_segment, const AttentionSpec& spec
 
 }  // namespace
 
-void Attention(Context& ctx, ConstView q, ConstView k, ConstView v, ConstView bias_table,
+void Attention(Context& ctx, ConstColumns q, ConstColumns k, ConstColumns v, ConstView bias_table,
                const AttentionSpec& spec, View out, View lse) {
   const Distances distances(spec);
   std::vector<int> buckets;
@@ -250,9 +258,9 @@ void Attention(Context& ctx, ConstView q, ConstView k, ConstView v, ConstView bi
   });
 }
 
-void AttentionGrad(Context& ctx, ConstView dout, ConstView q, ConstView k, ConstView v,
+void AttentionGrad(Context& ctx, ConstView dout, ConstColumns q, ConstColumns k, ConstColumns v,
                    ConstView bias_table, ConstView out, ConstView lse, const AttentionSpec& spec,
-                   View dq, View dk, View dv, View dbias_table) {
+                   Columns dq, Columns dk, Columns dv, View dbias_table) {
   const Distances distances(spec);
   std::vector<int> buckets;
   std::vector<double> by_segment;

@@ -9,45 +9,58 @@ namespace {
 
 constexpr int64_t kElementsPerCall = 4096;
 
-// Calls run(begin, count) for all parts of `count` elements, in parallel.
-template <class Run>
-void ForEachRun(int64_t count, const Run& run) {
+// `count` elements of a row, from `dense` on where rows follow each other without gaps, and from
+// `pitched` on in the operands that may have some.
+struct Run {
+  int64_t dense, pitched, count;
+};
+
+// Calls visit(run) for all elements, in parallel. Rows without gaps are one long row.
+template <class Visit>
+void ForEachRun(ConstColumns gate, const Visit& visit) {
+  const int64_t columns = gate.is_dense() ? gate.num_elements() : gate.columns;
+  const int64_t rows = gate.is_dense() ? 1 : gate.rows;
+  const int64_t runs = (columns + kElementsPerCall - 1) / kElementsPerCall;
 #pragma omp parallel for schedule(static)
-  for (int64_t begin = 0; begin < count; begin += kElementsPerCall) {
-    run(begin, std::min(kElementsPerCall, count - begin));
+  for (int64_t i = 0; i < rows * runs; ++i) {
+    const int64_t row = i / runs, begin = i % runs * kElementsPerCall;
+    visit(Run{.dense = row * columns + begin,
+              .pitched = row * gate.pitch + begin,
+              .count = std::min(kElementsPerCall, columns - begin)});
   }
 }
 
-const void* At(ConstView view, int64_t element) {
-  return static_cast<const char*>(view.data) + element * DTypeSize(view.dtype);
+const void* At(ConstColumns x, int64_t element) {
+  return static_cast<const char*>(x.data) + element * DTypeSize(x.dtype);
 }
-void* At(View view, int64_t element) {
-  return static_cast<char*>(view.data) + element * DTypeSize(view.dtype);
+void* At(Columns x, int64_t element) {
+  return static_cast<char*>(x.data) + element * DTypeSize(x.dtype);
 }
 
 }  // namespace
 
-void GatedGelu(Context&, ConstView gate, ConstView up, View y) {
+void GatedGelu(Context&, ConstColumns gate, ConstColumns up, View y) {
   const VectorKernels& kernels = BestVectorKernels();
-  ForEachRun(gate.num_elements(), [&](int64_t begin, int64_t count) {
-    kernels.gated_gelu({.count = count,
+  ForEachRun(gate, [&](const Run& run) {
+    kernels.gated_gelu({.count = run.count,
                         .dtype = gate.dtype,
-                        .gate = At(gate, begin),
-                        .up = At(up, begin),
-                        .y = At(y, begin)});
+                        .gate = At(gate, run.pitched),
+                        .up = At(up, run.pitched),
+                        .y = At(Columns(y), run.dense)});
   });
 }
 
-void GatedGeluGrad(Context&, ConstView dy, ConstView gate, ConstView up, View dgate, View dup) {
+void GatedGeluGrad(Context&, ConstView dy, ConstColumns gate, ConstColumns up, Columns dgate,
+                   Columns dup) {
   const VectorKernels& kernels = BestVectorKernels();
-  ForEachRun(gate.num_elements(), [&](int64_t begin, int64_t count) {
-    kernels.gated_gelu_grad({.count = count,
+  ForEachRun(gate, [&](const Run& run) {
+    kernels.gated_gelu_grad({.count = run.count,
                              .dtype = gate.dtype,
-                             .dy = At(dy, begin),
-                             .gate = At(gate, begin),
-                             .up = At(up, begin),
-                             .dgate = At(dgate, begin),
-                             .dup = At(dup, begin)});
+                             .dy = At(ConstColumns(dy), run.dense),
+                             .gate = At(gate, run.pitched),
+                             .up = At(up, run.pitched),
+                             .dgate = At(dgate, run.pitched),
+                             .dup = At(dup, run.pitched)});
   });
 }
 

@@ -126,12 +126,12 @@ class OneDnnState : public BackendState {
   Tensor scratch_;
 };
 
-ProductKey MakeKey(ConstView a, Trans trans_a, Trans trans_b, Write mode, View c) {
+ProductKey MakeKey(ConstColumns a, Trans trans_a, Trans trans_b, Write mode, View c) {
   ProductKey key = {};
   key.m = c.dim(0);
   key.n = c.dim(1);
-  key.k = a.dim(trans_a == Trans::kYes ? 0 : 1);
-  key.left_stride = a.dim(1);
+  key.k = trans_a == Trans::kYes ? a.rows : a.columns;
+  key.left_stride = a.pitch;
   key.threads = omp_get_max_threads();
   key.operand = a.dtype;
   key.result = c.dtype;
@@ -172,7 +172,7 @@ constexpr int64_t kPartRows = 2048;
 constexpr int64_t kPartTerms = 1024;
 
 // As Execute, in parts; the left operand is stored transposed.
-bool ExecuteParts(Context& ctx, const ProductKey& whole, ConstView a, ConstView b, View c) {
+bool ExecuteParts(Context& ctx, const ProductKey& whole, ConstColumns a, ConstView b, View c) {
   const int64_t terms = c.dtype == DType::kF32 ? kPartTerms : whole.k;
   const bool rows_of_b = whole.trans_b == Trans::kNo;
   for (int64_t row = 0; row < whole.m; row += kPartRows) {
@@ -203,11 +203,14 @@ Tensor ToF32(Context& ctx, ConstView x) {
 }
 
 // A bf16 product on a machine without bf16 kernels.
-void MultiplyInF32(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b,
+void MultiplyInF32(Context& ctx, ConstColumns a, Trans trans_a, ConstView b, Trans trans_b,
                    const std::pair<Write, View>& result) {
   CHECK(a.dtype == DType::kBF16) << "oneDNN has no product for " << DTypeName(a.dtype);
   const auto& [mode, c] = result;
-  const Tensor wide_a = ToF32(ctx, a);
+  // The elements between the columns are converted too.
+  const int64_t spanned = (a.rows - 1) * a.pitch + a.columns;
+  const Tensor wide = ToF32(ctx, {a.data, {spanned}, a.dtype});
+  const ConstColumns wide_a = {wide.view().data, a.rows, a.columns, a.pitch, DType::kF32};
   const Tensor wide_b = ToF32(ctx, b);
   if (c.dtype == DType::kF32) return cpu::MatMul(ctx, wide_a, trans_a, wide_b, trans_b, mode, c);
   Tensor wide_c = ToF32(ctx, c);
@@ -277,14 +280,14 @@ Tensor Unpack(Context& ctx, const PackedWeight& packed) {
 
 }  // namespace
 
-void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b, Write mode,
+void MatMul(Context& ctx, ConstColumns a, Trans trans_a, ConstView b, Trans trans_b, Write mode,
             View c) {
   const ProductKey key = MakeKey(a, trans_a, trans_b, mode, c);
   if (HandleEmpty(ctx, key, c)) return;
   if (a.dtype == DType::kF64) {
     if (ctx.device() == Device::kMeta) return;
     const bool across_a = trans_a == Trans::kYes, across_b = trans_b == Trans::kYes;
-    const StridedMatrix left = {a.As<double>(), across_a ? 1 : key.k, across_a ? key.m : 1};
+    const StridedMatrix left = {a.As<double>(), across_a ? 1 : a.pitch, across_a ? a.pitch : 1};
     const StridedMatrix right = {b.As<double>(), across_b ? 1 : key.n, across_b ? key.k : 1};
     return MatMulF64(left, right, mode, {key.m, key.n, key.k}, c.As<double>());
   }

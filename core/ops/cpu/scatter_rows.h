@@ -3,10 +3,10 @@
 #include <cstdint>
 #include <span>
 
-#include "core/tensor/tensor.h"
+#include "core/tensor/columns.h"
 
 namespace frond::cpu {
 
-void ScatterRows(Context& ctx, ConstView x, std::span<const int64_t> rows, View y);
+void ScatterRows(Context& ctx, ConstColumns x, std::span<const int64_t> rows, View y);
 
 }  // namespace frond::cpu

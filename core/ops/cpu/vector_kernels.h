@@ -19,7 +19,8 @@ struct AttentionHead {
   using A = Accumulator<T>;
   int64_t num_queries = 0, num_keys = 0;
   int64_t head_dim = 0;
-  int64_t row_stride = 0;  // elements from row to row of every T
+  // Elements from row to row: of q and dq; of k, v, dk and dv; of out and dout.
+  int64_t query_stride = 0, key_stride = 0, out_stride = 0;
   bool causal = false;
   int64_t offset = 0;  // position of query 0 less that of key 0
   const T *q = nullptr, *k = nullptr, *v = nullptr;

@@ -33,9 +33,9 @@ __device__ __forceinline__ void StartKeys(const AttentionCall& call, const Atten
   const int stage = tile % 2, head = HeadOfBlock(call);
   const int64_t row = item.key_begin + int64_t{tile} * kKeys;
   const int count = item.num_keys - tile * kKeys;
-  const int64_t at = row * call.width() + int64_t{head} * kDim;
-  CopyTile<kDim, kKeys>(o.k + at, call.width(), count, memory.Keys(stage));
-  CopyTile<kDim, kKeys>(o.v + at, call.width(), count, memory.Values(stage));
+  const int64_t at = row * call.key_pitch + int64_t{head} * kDim;
+  CopyTile<kDim, kKeys>(o.k + at, call.key_pitch, count, memory.Keys(stage));
+  CopyTile<kDim, kKeys>(o.v + at, call.key_pitch, count, memory.Values(stage));
   if (call.keep != nullptr) {
     CopyPerRow<kKeys>(call.keep + head * call.key_rows + row, count, memory.Keep(stage));
   }
@@ -132,8 +132,8 @@ __global__ void __launch_bounds__(kTileThreads, kDim <= 64 ? 3 : 2)
   OnlineSoftmax<kDim> softmax;
   uint32_t queries[kDim / 16][4];
   if (tiles > 0) {
-    CopyTile<kDim, kTileRows>(o.q + row * call.width() + int64_t{HeadOfBlock(call)} * kDim,
-                              call.width(), rows, memory.Queries());
+    CopyTile<kDim, kTileRows>(o.q + row * call.query_pitch + int64_t{HeadOfBlock(call)} * kDim,
+                              call.query_pitch, rows, memory.Queries());
     StartKeys<kDim>(call, item, o, 0);
     WaitForCopies<0>();
     __syncthreads();
@@ -176,7 +176,7 @@ void Forward(Context& ctx, const AttentionSetup& setup, const AttentionOperands<
 
 }  // namespace
 
-void Attention(Context& ctx, ConstView q, ConstView k, ConstView v, ConstView bias_table,
+void Attention(Context& ctx, ConstColumns q, ConstColumns k, ConstColumns v, ConstView bias_table,
                const AttentionSpec& spec, View out, View lse) {
   if constexpr (kHaveCudnn) {
     if (spec.engine == AttentionEngine::kCudnn) {

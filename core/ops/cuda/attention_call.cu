@@ -41,7 +41,7 @@ void Append(const std::vector<T>& values, std::vector<int32_t>& words) {
 
 }  // namespace
 
-AttentionSetup::AttentionSetup(Context& ctx, ConstView q, ConstView k, ConstView bias_table,
+AttentionSetup::AttentionSetup(Context& ctx, ConstColumns q, ConstColumns k, ConstView bias_table,
                                const AttentionSpec& spec,
                                const std::vector<std::vector<AttentionItem>>& tiles) {
   std::vector<int32_t> words;
@@ -53,8 +53,10 @@ AttentionSetup::AttentionSetup(Context& ctx, ConstView q, ConstView k, ConstView
   call_ = {.heads = spec.num_heads,
            .head_dim = spec.head_dim,
            .causal = spec.causal,
-           .query_rows = q.dim(0),
-           .key_rows = k.dim(0)};
+           .query_rows = q.rows,
+           .key_rows = k.rows,
+           .query_pitch = q.pitch,
+           .key_pitch = k.pitch};
   int64_t buckets_at = 0;
   if (bias_table.data != nullptr) {
     const BiasDistances& distances = DistancesOf(ctx, spec);
@@ -71,15 +73,17 @@ AttentionSetup::AttentionSetup(Context& ctx, ConstView q, ConstView k, ConstView
   words_ = ctx.Backend<SentLists>().OnDevice(ctx, std::span<const int32_t>(words));
   call_.bucket = words_ + buckets_at;
   if (spec.dropout_rate > 0) {
-    keep_ = MakeKeep(ctx, spec, k.dim(0));
+    keep_ = MakeKeep(ctx, spec, k.rows);
     call_.keep = keep_.As<float>();
   }
 }
 
-bool HasTensorCoreAttention(const AttentionSpec& spec, std::initializer_list<ConstView> operands) {
+bool HasTensorCoreAttention(const AttentionSpec& spec,
+                            std::initializer_list<ConstColumns> operands) {
   if (spec.head_dim != 32 && spec.head_dim != 64 && spec.head_dim != 128) return false;
-  for (const ConstView& view : operands) {
-    if (view.dtype != DType::kBF16 || reinterpret_cast<uintptr_t>(view.data) % 16 != 0) {
+  for (const ConstColumns& operand : operands) {
+    if (operand.dtype != DType::kBF16 || operand.pitch % 8 != 0 ||
+        reinterpret_cast<uintptr_t>(operand.data) % 16 != 0) {
       return false;
     }
   }

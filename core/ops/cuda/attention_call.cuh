@@ -16,15 +16,17 @@ constexpr float kLn2 = 0.6931471805599453f;
 struct AttentionCall {
   int heads, head_dim;
   bool causal;
-  int64_t query_rows, key_rows;  // of q and k
-  const float* bias_table;       // [num_buckets, heads], or null
-  const int32_t* bucket;         // BiasDistances
+  int64_t query_rows, key_rows;    // of q and k
+  int64_t query_pitch, key_pitch;  // elements from row to row of q and dq; of k, v, dk and dv
+  const float* bias_table;         // [num_buckets, heads], or null
+  const int32_t* bucket;           // BiasDistances
   int before, after;
   const float* keep;  // [heads][key_rows], 0 or 1 / (1 - rate), or null
 
   __host__ __device__ int num_distances() const {
     return bias_table == nullptr ? 0 : before + 1 + after;
   }
+  // From row to row of out and dout.
   __device__ int64_t width() const { return int64_t{heads} * head_dim; }
 };
 
@@ -82,7 +84,7 @@ __device__ __forceinline__ int HeadOfBlock(const AttentionCall& call) {
 class AttentionSetup {
  public:
   // `tiles`: lists of items, the i-th of which is then found at items(i).
-  AttentionSetup(Context& ctx, ConstView q, ConstView k, ConstView bias_table,
+  AttentionSetup(Context& ctx, ConstColumns q, ConstColumns k, ConstView bias_table,
                  const AttentionSpec& spec, const std::vector<std::vector<AttentionItem>>& tiles);
 
   const AttentionCall& call() const { return call_; }
@@ -108,7 +110,8 @@ class AttentionSetup {
 };
 
 // Whether the tensor cores' kernels can run: bf16, a head dim they have, 16-byte aligned rows.
-bool HasTensorCoreAttention(const AttentionSpec& spec, std::initializer_list<ConstView> operands);
+bool HasTensorCoreAttention(const AttentionSpec& spec,
+                            std::initializer_list<ConstColumns> operands);
 
 // attention_plain.cu. T is float or BFloat16; head dims up to 256.
 constexpr int kPlainRows = 32;

@@ -124,20 +124,22 @@ struct KeysBlock {
   __device__ float* Bins() const { return Bias() + call.num_distances(); }
 
   __device__ int64_t KeyAt(int64_t row) const {
-    return (item.key_begin + row) * call.width() + int64_t{HeadOfBlock(call)} * kDim;
+    return (item.key_begin + row) * call.key_pitch + int64_t{HeadOfBlock(call)} * kDim;
   }
 
   __device__ __forceinline__ void StartKeys() const {
     const int count = item.num_keys - item.first;
-    CopyTile<kDim, kTileRows>(o.k + KeyAt(item.first), call.width(), count, memory.Own(0));
-    CopyTile<kDim, kTileRows>(o.v + KeyAt(item.first), call.width(), count, memory.Own(1));
+    CopyTile<kDim, kTileRows>(o.k + KeyAt(item.first), call.key_pitch, count, memory.Own(0));
+    CopyTile<kDim, kTileRows>(o.v + KeyAt(item.first), call.key_pitch, count, memory.Own(1));
   }
   __device__ __forceinline__ void StartQueries(int tile) const {
     const int count = item.num_queries - tile * kQueries, head = HeadOfBlock(call);
     const int64_t row = item.query_begin + int64_t{tile} * kQueries;
-    const int64_t at = row * call.width() + int64_t{head} * kDim;
-    CopyTile<kDim, kQueries>(o.q + at, call.width(), count, memory.Streamed(tile % 2, 0));
-    CopyTile<kDim, kQueries>(o.dout + at, call.width(), count, memory.Streamed(tile % 2, 1));
+    const int64_t column = int64_t{head} * kDim;
+    CopyTile<kDim, kQueries>(o.q + row * call.query_pitch + column, call.query_pitch, count,
+                             memory.Streamed(tile % 2, 0));
+    CopyTile<kDim, kQueries>(o.dout + row * call.width() + column, call.width(), count,
+                             memory.Streamed(tile % 2, 1));
     CopyPerRow<kQueries>(o.stats + head * call.query_rows + row, count, Stats(tile % 2));
     CommitCopies();
   }
@@ -232,9 +234,9 @@ __global__ void __launch_bounds__(kTileThreads, 2)
     const float one[2] = {1, 1};
     const int64_t at = block.KeyAt(item.first + own);
     StoreRows<kDim>(dk, one, block.memory.Own(0) + own * kPitch<kDim>, rows - own, o.dk + at,
-                    call.width());
+                    call.key_pitch);
     StoreRows<kDim>(dv, keep, block.memory.Own(1) + own * kPitch<kDim>, rows - own, o.dv + at,
-                    call.width());
+                    call.key_pitch);
   }
   if (!bias.exists) return;
   __syncthreads();  // the bins were made 0 even where no tile came
@@ -260,21 +262,24 @@ struct QueriesBlock {
   __device__ float* Keep(int stage) const { return memory.Floats() + stage * kKeys; }
   __device__ float* Bias() const { return Keep(2); }
 
-  __device__ int64_t QueryAt(int64_t row) const {
-    return (item.query_begin + row) * call.width() + int64_t{HeadOfBlock(call)} * kDim;
+  // Of q and dq; of dout with the pitch of that.
+  __device__ int64_t QueryAt(int64_t row, int64_t pitch) const {
+    return (item.query_begin + row) * pitch + int64_t{HeadOfBlock(call)} * kDim;
   }
 
   __device__ __forceinline__ void StartQueries() const {
     const int count = item.num_queries - item.first;
-    CopyTile<kDim, kTileRows>(o.q + QueryAt(item.first), call.width(), count, memory.Own(0));
-    CopyTile<kDim, kTileRows>(o.dout + QueryAt(item.first), call.width(), count, memory.Own(1));
+    CopyTile<kDim, kTileRows>(o.q + QueryAt(item.first, call.query_pitch), call.query_pitch, count,
+                              memory.Own(0));
+    CopyTile<kDim, kTileRows>(o.dout + QueryAt(item.first, call.width()), call.width(), count,
+                              memory.Own(1));
   }
   __device__ __forceinline__ void StartKeys(int tile) const {
     const int count = item.num_keys - tile * kKeys, head = HeadOfBlock(call);
     const int64_t row = item.key_begin + int64_t{tile} * kKeys;
-    const int64_t at = row * call.width() + int64_t{head} * kDim;
-    CopyTile<kDim, kKeys>(o.k + at, call.width(), count, memory.Streamed(tile % 2, 0));
-    CopyTile<kDim, kKeys>(o.v + at, call.width(), count, memory.Streamed(tile % 2, 1));
+    const int64_t at = row * call.key_pitch + int64_t{head} * kDim;
+    CopyTile<kDim, kKeys>(o.k + at, call.key_pitch, count, memory.Streamed(tile % 2, 0));
+    CopyTile<kDim, kKeys>(o.v + at, call.key_pitch, count, memory.Streamed(tile % 2, 1));
     if (call.keep != nullptr) {
       CopyPerRow<kKeys>(call.keep + head * call.key_rows + row, count, Keep(tile % 2));
     }
@@ -351,7 +356,7 @@ __global__ void __launch_bounds__(kTileThreads, kDim <= 64 ? 3 : 2)
   if (own >= rows) return;
   const float one[2] = {1, 1};
   StoreRows<kDim>(dq, one, block.memory.Own(0) + own * kPitch<kDim>, rows - own,
-                  o.dq + block.QueryAt(item.first + own), call.width());
+                  o.dq + block.QueryAt(item.first + own, call.query_pitch), call.query_pitch);
 }
 
 // stats [heads][query rows] of AttentionGradOperands: eight threads for each (row, head).
@@ -422,24 +427,26 @@ void MakeStats(Context& ctx, const AttentionCall& call, const T* dout, const T* 
          fours, stats);
 }
 
-void SetZero(Context& ctx, View view) {
-  if (view.bytes() > 0) {
-    FROND_CUDA_CHECK(cudaMemsetAsync(view.data, 0, view.bytes(), StreamOf(ctx)));
-  }
+void SetZero(Context& ctx, Columns x) {
+  if (x.num_elements() == 0) return;
+  const size_t element = DTypeSize(x.dtype);
+  FROND_CUDA_CHECK(cudaMemset2DAsync(x.data, static_cast<size_t>(x.pitch) * element, 0,
+                                     static_cast<size_t>(x.columns) * element,
+                                     static_cast<size_t>(x.rows), StreamOf(ctx)));
 }
 
 }  // namespace
 
-void AttentionGrad(Context& ctx, ConstView dout, ConstView q, ConstView k, ConstView v,
+void AttentionGrad(Context& ctx, ConstView dout, ConstColumns q, ConstColumns k, ConstColumns v,
                    ConstView bias_table, ConstView out, ConstView lse, const AttentionSpec& spec,
-                   View dq, View dk, View dv, View dbias_table) {
+                   Columns dq, Columns dk, Columns dv, View dbias_table) {
   if constexpr (kHaveCudnn) {
     if (spec.engine == AttentionEngine::kCudnn) {
       return CudnnCrossAttentionGrad(ctx, dout, q, k, v, {out, lse}, spec, {dq, dk, dv});
     }
   }
-  if (HasRowsInNoSegment(spec.query_begin, spec.query_end, q.dim(0))) SetZero(ctx, dq);
-  if (HasRowsInNoSegment(spec.key_begin, spec.key_end, k.dim(0))) {
+  if (HasRowsInNoSegment(spec.query_begin, spec.query_end, q.rows)) SetZero(ctx, dq);
+  if (HasRowsInNoSegment(spec.key_begin, spec.key_end, k.rows)) {
     SetZero(ctx, dk);
     SetZero(ctx, dv);
   }
@@ -449,7 +456,7 @@ void AttentionGrad(Context& ctx, ConstView dout, ConstView q, ConstView k, Const
   const AttentionSetup setup(ctx, q, k, bias_table, spec, {QueryTiles(spec, rows), key_tiles});
   const auto items = static_cast<int64_t>(key_tiles.size());
   const bool has_bias = bias_table.data != nullptr;
-  Tensor stats(ctx, {2 * int64_t{spec.num_heads} * q.dim(0)}, DType::kF32, MemoryKind::kWorkspace);
+  Tensor stats(ctx, {2 * int64_t{spec.num_heads} * q.rows}, DType::kF32, MemoryKind::kWorkspace);
   Tensor parts(ctx, {has_bias ? spec.num_heads * spec.num_buckets * items : 0}, DType::kF32,
                MemoryKind::kWorkspace);
   VisitGpuType(q.dtype, [&](auto type) {

@@ -64,15 +64,15 @@ Tensor MakeKeep(Context& ctx, const AttentionSpec& spec, int64_t key_rows) {
   return keep;
 }
 
-void ScaleByKeep(Context& ctx, ConstView x, const Tensor& keep, View y) {
-  const int64_t heads = keep.shape().dim(0), rows = keep.shape().dim(1), width = x.dim(1);
-  CHECK_EQ(x.shape, (Shape{rows, width}));
-  CHECK_EQ(y.shape, x.shape);
+void ScaleByKeep(Context& ctx, ConstColumns x, const Tensor& keep, Columns y) {
+  const int64_t heads = keep.shape().dim(0), rows = keep.shape().dim(1), width = x.columns;
+  CHECK_EQ(x.rows, rows);
+  CHECK_EQ(y.shape(), x.shape());
   CHECK(width % (8 * heads) == 0 && HasRowsOfEight(x) && HasRowsOfEight(y))
       << width << " columns of " << heads << " heads";
   const HeadRows at = {.rows = rows,
-                       .x_pitch = width,
-                       .y_pitch = width,
+                       .x_pitch = x.pitch,
+                       .y_pitch = y.pitch,
                        .heads = static_cast<int>(heads),
                        .head_dim = static_cast<int>(width / heads)};
   Launch(ctx, GridFor(ctx, rows * width / 8), ScaleByKeepKernel, x.As<BFloat16>(), keep.As<float>(),

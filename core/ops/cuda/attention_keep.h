@@ -6,7 +6,7 @@
 #pragma once
 
 #include "core/ops/attention.h"
-#include "core/tensor/tensor.h"
+#include "core/tensor/columns.h"
 
 namespace frond::cuda {
 
@@ -16,6 +16,6 @@ Tensor MakeKeep(Context& ctx, const AttentionSpec& spec, int64_t key_rows);
 
 // y = x with each head's part of a row times its factor. x, y [key_rows, heads * head_dim] bf16,
 // head_dim a multiple of 8, rows 16-byte aligned; y may be x.
-void ScaleByKeep(Context& ctx, ConstView x, const Tensor& keep, View y);
+void ScaleByKeep(Context& ctx, ConstColumns x, const Tensor& keep, Columns y);
 
 }  // namespace frond::cuda

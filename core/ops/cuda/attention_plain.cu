@@ -21,13 +21,20 @@ __device__ __forceinline__ int PartOfThread() { return static_cast<int>(threadId
 __host__ __device__ constexpr int PlainPitch(int head_dim) { return head_dim | 1; }
 __host__ __device__ constexpr int PlainTile(int head_dim) { return kRows * PlainPitch(head_dim); }
 
+// A head's columns of an operand from one of its rows on.
+template <class T>
+struct HeadRows {
+  T* first;
+  int64_t pitch;
+};
+
 // to [kRows, pitch] = the first `count` rows, then zeros. All threads.
 template <class T>
-__device__ void LoadTile(const AttentionCall& call, const T* from, int count, float* to) {
-  for (int i = static_cast<int>(threadIdx.x); i < kRows * call.head_dim; i += kThreads) {
-    const int row = i / call.head_dim, d = i % call.head_dim;
-    to[row * PlainPitch(call.head_dim) + d] =
-        row < count ? ToFloat(from[row * call.width() + d]) : 0.0f;
+__device__ void LoadTile(int head_dim, HeadRows<T> from, int count, float* to) {
+  for (int i = static_cast<int>(threadIdx.x); i < kRows * head_dim; i += kThreads) {
+    const int row = i / head_dim, d = i % head_dim;
+    to[row * PlainPitch(head_dim) + d] =
+        row < count ? ToFloat(from.first[row * from.pitch + d]) : 0.0f;
   }
 }
 
@@ -111,9 +118,32 @@ __device__ __forceinline__ float KeepOf(const AttentionCall& call, const Place& 
   return call.keep[place.head * call.key_rows + place.item.key_begin + key];
 }
 
-__device__ __forceinline__ int64_t ElementOf(const AttentionCall& call, const Place& place,
-                                             int64_t row) {
-  return row * call.width() + int64_t{place.head} * call.head_dim;
+// The block's head from row `row` of a matrix on.
+template <class T>
+__device__ __forceinline__ HeadRows<T> RowsFrom(const AttentionCall& call, const Place& place,
+                                                T* matrix, int64_t pitch, int64_t row) {
+  return {matrix + row * pitch + int64_t{place.head} * call.head_dim, pitch};
+}
+
+// The tiles of keys and values from the segment's key `first` on.
+template <class Operands>
+__device__ __forceinline__ void LoadKeys(const AttentionCall& call, const Place& place,
+                                         const Operands& o, int first, float* keys, float* values) {
+  const int count = place.item.num_keys - first;
+  const int64_t row = int64_t{place.item.key_begin} + first;
+  LoadTile(call.head_dim, RowsFrom(call, place, o.k, call.key_pitch, row), count, keys);
+  LoadTile(call.head_dim, RowsFrom(call, place, o.v, call.key_pitch, row), count, values);
+}
+
+// The tiles of queries and their dout from the segment's query `first` on.
+template <class T>
+__device__ __forceinline__ void LoadQueries(const AttentionCall& call, const Place& place,
+                                            const AttentionGradOperands<T>& o, int first,
+                                            float* queries, float* douts) {
+  const int count = place.item.num_queries - first;
+  const int64_t row = int64_t{place.item.query_begin} + first;
+  LoadTile(call.head_dim, RowsFrom(call, place, o.q, call.query_pitch, row), count, queries);
+  LoadTile(call.head_dim, RowsFrom(call, place, o.dout, call.width(), row), count, douts);
 }
 
 // Shared memory: queries, keys, values, probabilities, bias.
@@ -129,15 +159,14 @@ __global__ void __launch_bounds__(kThreads, 2)
   const int own = RowOfThread(), part = PartOfThread();
   const int query = item.first + own, position = item.offset + query;
   const int64_t row = int64_t{item.query_begin} + query;
-  LoadTile(call, o.q + ElementOf(call, place, row - own), item.num_queries - item.first, queries);
+  LoadTile(call.head_dim, RowsFrom(call, place, o.q, call.query_pitch, row - own),
+           item.num_queries - item.first, queries);
   float largest = -INFINITY, sum = 0, out[kDims] = {};
   float* own_weights = weights + own * kScorePitch;
   const int seen = place.KeysSeenBy(min(item.num_queries, item.first + kRows) - 1 + item.offset);
   for (int first = 0; first < seen; first += kRows) {
     __syncthreads();
-    const int64_t at = ElementOf(call, place, int64_t{item.key_begin} + first);
-    LoadTile(call, o.k + at, item.num_keys - first, keys);
-    LoadTile(call, o.v + at, item.num_keys - first, values);
+    LoadKeys(call, place, o, first, keys, values);
     __syncthreads();
     float scores[kMine];
     DotRows(call.head_dim, queries + own * PlainPitch(call.head_dim), keys, scores);
@@ -166,7 +195,7 @@ __global__ void __launch_bounds__(kThreads, 2)
   sum = RowSum(sum);
   const bool exists = query < item.num_queries;
   StoreRow(call.head_dim, out, sum > 0 ? 1 / sum : 0.0f, exists,
-           o.out + ElementOf(call, place, row));
+           RowsFrom(call, place, o.out, call.width(), row).first);
   if (exists && part == 0) {
     o.lse[row * call.heads + place.head] = sum > 0 ? kLn2 * (largest + log2f(sum)) : 0.0f;
   }
@@ -208,9 +237,7 @@ __global__ void __launch_bounds__(kThreads, 2)
   for (int i = static_cast<int>(threadIdx.x); i < num_bins; i += kThreads) bins.bins[i] = 0;
   const int own = RowOfThread(), part = PartOfThread(), key = item.first + own;
   const int own_at = own * PlainPitch(call.head_dim);
-  const int64_t at = ElementOf(call, place, int64_t{item.key_begin} + item.first);
-  LoadTile(call, o.k + at, item.num_keys - item.first, keys);
-  LoadTile(call, o.v + at, item.num_keys - item.first, values);
+  LoadKeys(call, place, o, item.first, keys, values);
   const float keep = KeepOf(call, place, key);
   FarSums far;
   float dk[kDims] = {}, dv[kDims] = {};
@@ -218,8 +245,7 @@ __global__ void __launch_bounds__(kThreads, 2)
   for (int first = hidden / kRows * kRows; first < item.num_queries; first += kRows) {
     __syncthreads();
     const int64_t row = int64_t{item.query_begin} + first;
-    LoadTile(call, o.q + ElementOf(call, place, row), item.num_queries - first, queries);
-    LoadTile(call, o.dout + ElementOf(call, place, row), item.num_queries - first, douts);
+    LoadQueries(call, place, o, first, queries, douts);
     if (part == 0 && first + own < item.num_queries) {
       stats[own] = o.stats[place.head * call.query_rows + row + own];
     }
@@ -243,9 +269,11 @@ __global__ void __launch_bounds__(kThreads, 2)
     if (!place.bias.exists) continue;
     AddPlainBiasGrad(place.bias, item.first - (item.offset + first), dscores, bins, far);
   }
-  const int64_t own_row = ElementOf(call, place, int64_t{item.key_begin} + key);
-  StoreRow(call.head_dim, dk, 1.0f, key < item.num_keys, o.dk + own_row);
-  StoreRow(call.head_dim, dv, keep, key < item.num_keys, o.dv + own_row);
+  const int64_t own_row = int64_t{item.key_begin} + key;
+  StoreRow(call.head_dim, dk, 1.0f, key < item.num_keys,
+           RowsFrom(call, place, o.dk, call.key_pitch, own_row).first);
+  StoreRow(call.head_dim, dv, keep, key < item.num_keys,
+           RowsFrom(call, place, o.dv, call.key_pitch, own_row).first);
   if (!place.bias.exists) return;
   __syncthreads();
   for (int warp = 0; warp < kThreads / 32; ++warp) {
@@ -269,9 +297,7 @@ __global__ void __launch_bounds__(kThreads, 2)
   const int own = RowOfThread(), part = PartOfThread(), query = item.first + own;
   const int own_at = own * PlainPitch(call.head_dim);
   const int64_t row = int64_t{item.query_begin} + query;
-  const int64_t at = ElementOf(call, place, row - own);
-  LoadTile(call, o.q + at, item.num_queries - item.first, queries);
-  LoadTile(call, o.dout + at, item.num_queries - item.first, douts);
+  LoadQueries(call, place, o, item.first, queries, douts);
   const bool exists = query < item.num_queries;
   const float2 stats =
       exists ? o.stats[place.head * call.query_rows + row] : make_float2(0.0f, 0.0f);
@@ -279,9 +305,7 @@ __global__ void __launch_bounds__(kThreads, 2)
   const int seen = place.KeysSeenBy(min(item.num_queries, item.first + kRows) - 1 + item.offset);
   for (int first = 0; first < seen; first += kRows) {
     __syncthreads();
-    const int64_t keys_at = ElementOf(call, place, int64_t{item.key_begin} + first);
-    LoadTile(call, o.k + keys_at, item.num_keys - first, keys);
-    LoadTile(call, o.v + keys_at, item.num_keys - first, values);
+    LoadKeys(call, place, o, first, keys, values);
     __syncthreads();
     float scores[kMine], dprobs[kMine];
     DotRows(call.head_dim, queries + own_at, keys, scores);
@@ -296,7 +320,8 @@ __global__ void __launch_bounds__(kThreads, 2)
     __syncwarp();
     AddRows(call.head_dim, dscores + own * kScorePitch, keys, dq);
   }
-  StoreRow(call.head_dim, dq, 1.0f, exists, o.dq + ElementOf(call, place, row));
+  StoreRow(call.head_dim, dq, 1.0f, exists,
+           RowsFrom(call, place, o.dq, call.query_pitch, row).first);
 }
 
 size_t PlainBytes(const AttentionCall& call, int tiles, int scores, int floats) {

@@ -159,26 +159,23 @@ void RunGroups(Context& ctx, const Call& call, CudnnPass pass, const AddOperands
   }
 }
 
-// The one place that says how operands lie.
-int64_t PitchOf(ConstView x) { return x.dim(1); }
-
 // v as cuDNN reads it, and dropout's factors where there is dropout.
 struct Values {
-  Values(Context& ctx, ConstView v, const AttentionSpec& spec) : read(v) {
+  Values(Context& ctx, ConstColumns v, const AttentionSpec& spec) : read(v) {
     if (spec.dropout_rate == 0) return;
-    keep = MakeKeep(ctx, spec, v.dim(0));
-    kept = Tensor(ctx, v.shape, v.dtype, MemoryKind::kWorkspace);
+    keep = MakeKeep(ctx, spec, v.rows);
+    kept = Tensor(ctx, v.shape(), v.dtype, MemoryKind::kWorkspace);
     ScaleByKeep(ctx, v, keep, kept);
     read = kept;
   }
   Tensor keep, kept;
-  ConstView read;
+  ConstColumns read;
 };
 
-void ZeroRows(Context& ctx, View x, const std::vector<RowRange>& ranges) {
+void ZeroRows(Context& ctx, Columns x, const std::vector<RowRange>& ranges) {
   const size_t element = DTypeSize(x.dtype);
-  const size_t pitch = static_cast<size_t>(PitchOf(x)) * element;
-  const size_t width = static_cast<size_t>(x.dim(1)) * element;
+  const size_t pitch = static_cast<size_t>(x.pitch) * element;
+  const size_t width = static_cast<size_t>(x.columns) * element;
   for (const RowRange& range : ranges) {
     char* first = static_cast<char*>(x.data) + static_cast<size_t>(range.begin) * pitch;
     FROND_CUDA_CHECK(cudaMemset2DAsync(
@@ -188,11 +185,11 @@ void ZeroRows(Context& ctx, View x, const std::vector<RowRange>& ranges) {
 
 }  // namespace
 
-void CudnnCrossAttention(Context& ctx, ConstView q, ConstView k, ConstView v,
+void CudnnCrossAttention(Context& ctx, ConstColumns q, ConstColumns k, ConstColumns v,
                          const AttentionSpec& spec, View out, View lse) {
-  const AttentionGroups groups = ForwardGroups(spec, q.dim(0), k.dim(0));
+  const AttentionGroups groups = ForwardGroups(spec, q.rows, k.rows);
   const Values values(ctx, v, spec);
-  const CudnnPitches pitches = {.q = PitchOf(q), .k = PitchOf(k), .v = PitchOf(values.read)};
+  const CudnnPitches pitches = {.q = q.pitch, .k = k.pitch, .v = values.read.pitch};
   RunGroups(ctx, {spec, groups, pitches}, CudnnPass::kForward,
             [&](const CudnnAttentionIds& ids, CudnnOperands& operands) {
               operands.Add(ids.q, q.data);
@@ -205,14 +202,14 @@ void CudnnCrossAttention(Context& ctx, ConstView q, ConstView k, ConstView v,
   ZeroRows(ctx, lse, groups.idle_queries);
 }
 
-void CudnnCrossAttentionGrad(Context& ctx, ConstView dout, ConstView q, ConstView k, ConstView v,
-                             const CudnnAttended& attended, const AttentionSpec& spec,
-                             const CudnnGradients& gradients) {
-  const AttentionGroups groups = GradientGroups(spec, q.dim(0), k.dim(0));
+void CudnnCrossAttentionGrad(Context& ctx, ConstView dout, ConstColumns q, ConstColumns k,
+                             ConstColumns v, const CudnnAttended& attended,
+                             const AttentionSpec& spec, const CudnnGradients& gradients) {
+  const AttentionGroups groups = GradientGroups(spec, q.rows, k.rows);
   const Values values(ctx, v, spec);
   const Tensor row_sums(ctx, attended.lse.shape, DType::kF32, MemoryKind::kWorkspace);
   const CudnnPitches pitches = {
-      .q = PitchOf(q), .k = PitchOf(k), .v = PitchOf(values.read), .dv = PitchOf(gradients.dv)};
+      .q = q.pitch, .k = k.pitch, .v = values.read.pitch, .dv = gradients.dv.pitch};
   RunGroups(ctx, {spec, groups, pitches}, CudnnPass::kGradient,
             [&](const CudnnAttentionIds& ids, CudnnOperands& operands) {
               operands.Add(ids.dout, dout.data);

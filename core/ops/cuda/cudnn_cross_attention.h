@@ -13,11 +13,11 @@
 #include "absl/strings/string_view.h"
 #include "core/ops/attention_groups.h"
 #include "core/ops/cuda/cudnn_attention.h"
-#include "core/tensor/tensor.h"
+#include "core/tensor/columns.h"
 
 namespace frond::cuda {
 
-void CudnnCrossAttention(Context& ctx, ConstView q, ConstView k, ConstView v,
+void CudnnCrossAttention(Context& ctx, ConstColumns q, ConstColumns k, ConstColumns v,
                          const AttentionSpec& spec, View out, View lse);
 
 // `out` and `lse` as the op kept them.
@@ -25,11 +25,11 @@ struct CudnnAttended {
   ConstView out, lse;
 };
 struct CudnnGradients {
-  View dq, dk, dv;
+  Columns dq, dk, dv;
 };
-void CudnnCrossAttentionGrad(Context& ctx, ConstView dout, ConstView q, ConstView k, ConstView v,
-                             const CudnnAttended& attended, const AttentionSpec& spec,
-                             const CudnnGradients& gradients);
+void CudnnCrossAttentionGrad(Context& ctx, ConstView dout, ConstColumns q, ConstColumns k,
+                             ConstColumns v, const CudnnAttended& attended,
+                             const AttentionSpec& spec, const CudnnGradients& gradients);
 
 // Loads cuDNN and builds a plan of each pass for heads like these. Errors say what is missing.
 absl::Status ProbeCudnnAttention(Context& ctx, int num_heads, int head_dim);

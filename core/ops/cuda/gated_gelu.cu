@@ -1,5 +1,5 @@
-// One pass, eight elements a thread. (1 + tanh(u)) / 2 = 1 / (1 + e^(-2u)): one exponential, and no
-// cancellation where the gate is very negative.
+// One pass, eight elements at a time. (1 + tanh(u)) / 2 = 1 / (1 + e^(-2u)): one exponential, and
+// no cancellation where the gate is very negative.
 #include "core/ops/cuda/gated_gelu.h"
 #include "core/ops/cuda/vectors.cuh"
 
@@ -20,22 +20,43 @@ __device__ __forceinline__ Sigmoid SigmoidOf(float gate) {
   return {exponential, x > kMost ? 0.0f : __fdividef(1.0f, 1.0f + exponential)};
 }
 
-template <int kWidth, class T>
-__device__ void Gate(const T* gate, const T* up, T* y) {
-  Floats<kWidth> g = LoadFloats<kWidth>(gate);
-  const Floats<kWidth> u = LoadFloats<kWidth>(up);
-#pragma unroll
-  for (int i = 0; i < kWidth; ++i) g.at[i] *= SigmoidOf(g.at[i]).value * u.at[i];
-  StoreFloats(g, y);
-}
-
-template <class T>
-__global__ void GatedGeluKernel(const T* gate, const T* up, int64_t eights, int64_t n, T* y) {
-  for (int64_t i = FirstItem(); i < eights; i += ItemStride()) {
-    Gate<8>(gate + 8 * i, up + 8 * i, y + 8 * i);
+// Where a thread's runs of kWidth neighbouring elements lie. y and dy have `columns` elements a
+// row; the others lie `pitch` apart.
+struct GateRows {
+  int64_t rows, columns, pitch;
+};
+template <int kWidth>
+class RunsOfThread {
+ public:
+  __device__ explicit RunsOfThread(const GateRows& shape)
+      : shape_(shape),
+        runs_(shape.columns / kWidth),
+        row_(FirstItem() / runs_),
+        run_(FirstItem() % runs_),
+        row_step_(ItemStride() / runs_),
+        run_step_(ItemStride() % runs_) {}
+  __device__ bool HasOne() const { return row_ < shape_.rows; }
+  __device__ int64_t dense() const { return row_ * shape_.columns + run_ * kWidth; }
+  __device__ int64_t pitched() const { return row_ * shape_.pitch + run_ * kWidth; }
+  __device__ void Next() {
+    row_ += row_step_;
+    run_ += run_step_;
+    if (run_ >= runs_) run_ -= runs_, ++row_;
   }
-  for (int64_t i = 8 * eights + FirstItem(); i < n; i += ItemStride()) {
-    Gate<1>(gate + i, up + i, y + i);
+
+ private:
+  GateRows shape_;
+  int64_t runs_, row_, run_, row_step_, run_step_;
+};
+
+template <int kWidth, class T>
+__global__ void GatedGeluKernel(GateRows shape, const T* gate, const T* up, T* y) {
+  for (RunsOfThread<kWidth> at(shape); at.HasOne(); at.Next()) {
+    Floats<kWidth> g = LoadFloats<kWidth>(gate + at.pitched());
+    const Floats<kWidth> u = LoadFloats<kWidth>(up + at.pitched());
+#pragma unroll
+    for (int i = 0; i < kWidth; ++i) g.at[i] *= SigmoidOf(g.at[i]).value * u.at[i];
+    StoreFloats(g, y + at.dense());
   }
 }
 
@@ -46,58 +67,66 @@ struct GateGradient {
 };
 
 template <int kWidth, class T>
-__device__ void GateGrad(const GateGradient<T>& p, int64_t at) {
+__global__ void GatedGeluGradKernel(GateRows shape, GateGradient<T> p) {
   constexpr float kCubicSlope = 3 * kCubic * kTwiceFactor;
-  const Floats<kWidth> dy = LoadFloats<kWidth>(p.dy + at);
-  Floats<kWidth> g = LoadFloats<kWidth>(p.gate + at), u = LoadFloats<kWidth>(p.up + at);
+  for (RunsOfThread<kWidth> at(shape); at.HasOne(); at.Next()) {
+    const int64_t pitched = at.pitched();
+    const Floats<kWidth> dy = LoadFloats<kWidth>(p.dy + at.dense());
+    Floats<kWidth> g = LoadFloats<kWidth>(p.gate + pitched), u = LoadFloats<kWidth>(p.up + pitched);
 #pragma unroll
-  for (int i = 0; i < kWidth; ++i) {
-    const float gate = g.at[i];
-    const auto [exponential, s] = SigmoidOf(gate);
-    const float slope =
-        s + gate * s * (exponential * s) * (gate * gate * kCubicSlope + kTwiceFactor);
-    g.at[i] = dy.at[i] * u.at[i] * slope;
-    u.at[i] = dy.at[i] * gate * s;
+    for (int i = 0; i < kWidth; ++i) {
+      const float gate = g.at[i];
+      const auto [exponential, s] = SigmoidOf(gate);
+      const float slope =
+          s + gate * s * (exponential * s) * (gate * gate * kCubicSlope + kTwiceFactor);
+      g.at[i] = dy.at[i] * u.at[i] * slope;
+      u.at[i] = dy.at[i] * gate * s;
+    }
+    StoreFloats(g, p.dgate + pitched);
+    StoreFloats(u, p.dup + pitched);
   }
-  StoreFloats(g, p.dgate + at);
-  StoreFloats(u, p.dup + at);
 }
 
-template <class T>
-__global__ void GatedGeluGradKernel(GateGradient<T> p, int64_t eights, int64_t n) {
-  for (int64_t i = FirstItem(); i < eights; i += ItemStride()) GateGrad<8>(p, 8 * i);
-  for (int64_t i = 8 * eights + FirstItem(); i < n; i += ItemStride()) GateGrad<1>(p, i);
+// Dense rows are one long row.
+GateRows ShapeOf(ConstColumns gate) {
+  if (gate.is_dense()) return {1, gate.num_elements(), gate.num_elements()};
+  return {gate.rows, gate.columns, gate.pitch};
 }
 
-// Vectors of eight in `n` elements that start at each of `pointers`.
-template <class... T>
-int64_t Eights(int64_t n, const T*... pointers) {
-  return ((reinterpret_cast<uintptr_t>(pointers) % 16 == 0) && ...) ? n / 8 : 0;
+// Whether all rows can be read eight elements at a time.
+template <class... Operands>
+bool HaveEights(const Operands&... operands) {
+  return (HasRowsOfEight(operands) && ...);
 }
 
 }  // namespace
 
-void GatedGelu(Context& ctx, ConstView gate, ConstView up, View y) {
+void GatedGelu(Context& ctx, ConstColumns gate, ConstColumns up, View y) {
+  if (gate.num_elements() == 0) return;
   VisitGpuType(gate.dtype, [&](auto type) {
     using T = decltype(type);
-    const int64_t n = gate.num_elements();
-    const int64_t eights = Eights(n, gate.As<T>(), up.As<T>(), y.As<T>());
-    Launch(ctx, GridFor(ctx, eights > 0 ? eights : n), GatedGeluKernel<T>, gate.As<T>(), up.As<T>(),
-           eights, n, y.As<T>());
+    const GateRows shape = ShapeOf(gate);
+    const bool eights = HaveEights(gate, up, y);
+    Launch(ctx, GridFor(ctx, gate.num_elements() / (eights ? 8 : 1)),
+           eights ? GatedGeluKernel<8, T> : GatedGeluKernel<1, T>, shape, gate.As<T>(), up.As<T>(),
+           y.As<T>());
   });
 }
 
-void GatedGeluGrad(Context& ctx, ConstView dy, ConstView gate, ConstView up, View dgate, View dup) {
+void GatedGeluGrad(Context& ctx, ConstView dy, ConstColumns gate, ConstColumns up, Columns dgate,
+                   Columns dup) {
+  if (gate.num_elements() == 0) return;
   VisitGpuType(gate.dtype, [&](auto type) {
     using T = decltype(type);
-    const int64_t n = gate.num_elements();
+    const GateRows shape = ShapeOf(gate);
     const GateGradient<T> p = {.dy = dy.As<T>(),
                                .gate = gate.As<T>(),
                                .up = up.As<T>(),
                                .dgate = dgate.As<T>(),
                                .dup = dup.As<T>()};
-    const int64_t eights = Eights(n, p.dy, p.gate, p.up, p.dgate, p.dup);
-    Launch(ctx, GridFor(ctx, eights > 0 ? eights : n), GatedGeluGradKernel<T>, p, eights, n);
+    const bool eights = HaveEights(dy, gate, up, dgate, dup);
+    Launch(ctx, GridFor(ctx, gate.num_elements() / (eights ? 8 : 1)),
+           eights ? GatedGeluGradKernel<8, T> : GatedGeluGradKernel<1, T>, shape, p);
   });
 }
 

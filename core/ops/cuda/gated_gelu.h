@@ -5,7 +5,8 @@
 
 namespace frond::cuda {
 
-void GatedGelu(Context& ctx, ConstView gate, ConstView up, View y);
-void GatedGeluGrad(Context& ctx, ConstView dy, ConstView gate, ConstView up, View dgate, View dup);
+void GatedGelu(Context& ctx, ConstColumns gate, ConstColumns up, View y);
+void GatedGeluGrad(Context& ctx, ConstView dy, ConstColumns gate, ConstColumns up, Columns dgate,
+                   Columns dup);
 
 }  // namespace frond::cuda

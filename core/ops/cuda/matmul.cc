@@ -14,16 +14,17 @@ namespace frond::cuda {
 namespace {
 
 struct LeftOperand {
-  ConstView matrix;
+  ConstColumns matrix;
   Trans trans;
 };
 
 ProductKey MakeKey(const LeftOperand& a, Trans trans_b, DType result, int64_t n) {
   const bool across = a.trans == Trans::kYes;
   ProductKey key;
-  key.m = a.matrix.dim(across ? 1 : 0);
+  key.m = across ? a.matrix.columns : a.matrix.rows;
   key.n = n;
-  key.k = a.matrix.dim(across ? 0 : 1);
+  key.k = across ? a.matrix.rows : a.matrix.columns;
+  key.a_pitch = a.matrix.pitch;
   key.operand = a.matrix.dtype;
   key.result = result;
   key.trans_a = a.trans;
@@ -53,7 +54,7 @@ void FillWithNoise(Context& ctx, View x) {
 
 }  // namespace
 
-void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b, Write mode,
+void MatMul(Context& ctx, ConstColumns a, Trans trans_a, ConstView b, Trans trans_b, Write mode,
             View c) {
   if (mode == Write::kAccumulate) return cuda::MatMulAdd(ctx, a, trans_a, b, trans_b, c, c);
   const ProductKey key = MakeKey({a, trans_a}, trans_b, c.dtype, c.dim(1));
@@ -62,7 +63,7 @@ void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b
   ctx.Backend<CublasProducts>().Run(ctx, key, {a.data, b.data, c.data, c.data});
 }
 
-void MatMulAdd(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b,
+void MatMulAdd(Context& ctx, ConstColumns a, Trans trans_a, ConstView b, Trans trans_b,
                ConstView addend, View c) {
   ProductKey key = MakeKey({a, trans_a}, trans_b, c.dtype, c.dim(1));
   if (c.num_elements() == 0) return;

@@ -9,10 +9,11 @@
 namespace frond::cuda {
 namespace {
 
-// The transpose of a stored row-major [rows, columns] matrix.
-ColumnMajor Transposed(int64_t rows, int64_t columns) {
-  return {.rows = columns, .columns = rows, .leading = columns};
+// The transpose of a stored row-major [rows, columns] matrix whose rows are `pitch` apart.
+ColumnMajor Transposed(int64_t rows, int64_t columns, int64_t pitch) {
+  return {.rows = columns, .columns = rows, .leading = pitch};
 }
+ColumnMajor Transposed(int64_t rows, int64_t columns) { return Transposed(rows, columns, columns); }
 
 }  // namespace
 
@@ -36,7 +37,7 @@ ColumnMajorProduct ToColumnMajor(const ProductKey& key) {
   return {.trans_left = key.trans_b,
           .trans_right = key.trans_a,
           .left = Transposed(across_b ? key.n : key.k, across_b ? key.k : key.n),
-          .right = Transposed(across_a ? key.k : key.m, across_a ? key.m : key.k),
+          .right = Transposed(across_a ? key.k : key.m, across_a ? key.m : key.k, key.a_pitch),
           .result = Transposed(key.m, key.n)};
 }
 

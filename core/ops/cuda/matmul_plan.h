@@ -15,6 +15,7 @@ namespace frond::cuda {
 // and hashed as bytes, so it has no padding.
 struct ProductKey {
   int64_t m = 0, n = 0, k = 0;
+  int64_t a_pitch = 0;  // elements from one row of the stored a to the next
   DType operand = DType::kF32, result = DType::kF32;
   Trans trans_a = Trans::kNo, trans_b = Trans::kNo;
   Write mode = Write::kAssign;  // kAccumulate: c is added
@@ -26,7 +27,7 @@ struct ProductKey {
   bool operator==(const ProductKey& other) const { return bytes() == other.bytes(); }
   int64_t result_bytes() const { return m * n * static_cast<int64_t>(DTypeSize(result)); }
 };
-static_assert(sizeof(ProductKey) == 40);
+static_assert(sizeof(ProductKey) == 48);
 
 struct ProductKeyHash {
   size_t operator()(const ProductKey& key) const;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/ops/cuda/launch.cuh"
+#include "core/tensor/columns.h"
 
 namespace frond::cuda {
 
@@ -78,9 +79,9 @@ __device__ __forceinline__ void StoreFloats(const Floats<kWidth>& x, T* p) {
   }
 }
 
-// Whether every row of a [T, d] tensor can be read eight elements at a time.
-inline bool HasRowsOfEight(ConstView x) {
-  return x.dim(1) % 8 == 0 && reinterpret_cast<uintptr_t>(x.data) % 16 == 0;
+// Whether every row can be read eight elements at a time.
+inline bool HasRowsOfEight(ConstColumns x) {
+  return x.columns % 8 == 0 && x.pitch % 8 == 0 && reinterpret_cast<uintptr_t>(x.data) % 16 == 0;
 }
 
 }  // namespace frond::cuda

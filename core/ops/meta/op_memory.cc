@@ -25,22 +25,22 @@ class CublasWorkspace : public BackendState {
 bool StandsForGpu(const Context& ctx) { return ctx.stands_for() == Device::kCuda; }
 
 // The scales of attention's dropout, per head and key.
-Tensor KeepScales(Context& ctx, ConstView k, const AttentionSpec& spec) {
+Tensor KeepScales(Context& ctx, ConstColumns k, const AttentionSpec& spec) {
   if (spec.dropout_rate <= 0) return {};
-  return Tensor(ctx, {spec.num_heads, k.dim(0)}, DType::kF32, MemoryKind::kWorkspace);
+  return Tensor(ctx, {spec.num_heads, k.rows}, DType::kF32, MemoryKind::kWorkspace);
 }
 
 // The rows of v times those scales, which cuDNN's attention reads.
-Tensor ScaledValues(Context& ctx, ConstView v, const AttentionSpec& spec) {
+Tensor ScaledValues(Context& ctx, ConstColumns v, const AttentionSpec& spec) {
   if (spec.engine != AttentionEngine::kCudnn || spec.dropout_rate <= 0) return {};
-  return Tensor(ctx, v.shape, v.dtype, MemoryKind::kWorkspace);
+  return Tensor(ctx, v.shape(), v.dtype, MemoryKind::kWorkspace);
 }
 
 // Two numbers a query and head for our gradient; one, and its scores, for cuDNN's.
-Tensor GradientWorkspace(Context& ctx, ConstView q, ConstView k, const AttentionSpec& spec) {
-  int64_t floats = q.dim(0) * (spec.engine == AttentionEngine::kCudnn ? 1 : 2);
+Tensor GradientWorkspace(Context& ctx, ConstColumns q, ConstColumns k, const AttentionSpec& spec) {
+  int64_t floats = q.rows * (spec.engine == AttentionEngine::kCudnn ? 1 : 2);
   if (spec.engine == AttentionEngine::kCudnn) {
-    const AttentionGroups groups = GradientGroups(spec, q.dim(0), k.dim(0));
+    const AttentionGroups groups = GradientGroups(spec, q.rows, k.rows);
     floats += groups.most_scores_per_head() * kBytesPerScore / 4;
   }
   return Tensor(ctx, {floats * spec.num_heads}, DType::kF32, MemoryKind::kWorkspace);
@@ -48,7 +48,7 @@ Tensor GradientWorkspace(Context& ctx, ConstView q, ConstView k, const Attention
 
 }  // namespace
 
-void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b, Write mode,
+void MatMul(Context& ctx, ConstColumns a, Trans trans_a, ConstView b, Trans trans_b, Write mode,
             View c) {
   if (StandsForGpu(ctx)) return ctx.Backend<CublasWorkspace>().Take(ctx);
   cpu::MatMul(ctx, a, trans_a, b, trans_b, mode, c);
@@ -77,15 +77,15 @@ void RmsNormGrad(Context& ctx, ConstView dy, ConstView x, ConstView scale, Const
   cpu::RmsNormGrad(ctx, dy, x, scale, rstd, mode, dx, dscale);
 }
 
-void Attention(Context& ctx, ConstView q, ConstView k, ConstView v, ConstView bias_table,
+void Attention(Context& ctx, ConstColumns q, ConstColumns k, ConstColumns v, ConstView bias_table,
                const AttentionSpec& spec, View out, View lse) {
   if (!StandsForGpu(ctx)) return cpu::Attention(ctx, q, k, v, bias_table, spec, out, lse);
   const Tensor keep = KeepScales(ctx, k, spec), scaled = ScaledValues(ctx, v, spec);
 }
 
-void AttentionGrad(Context& ctx, ConstView dout, ConstView q, ConstView k, ConstView v,
+void AttentionGrad(Context& ctx, ConstView dout, ConstColumns q, ConstColumns k, ConstColumns v,
                    ConstView bias_table, ConstView out, ConstView lse, const AttentionSpec& spec,
-                   View dq, View dk, View dv, View dbias_table) {
+                   Columns dq, Columns dk, Columns dv, View dbias_table) {
   if (!StandsForGpu(ctx)) {
     return cpu::AttentionGrad(ctx, dout, q, k, v, bias_table, out, lse, spec, dq, dk, dv,
                               dbias_table);

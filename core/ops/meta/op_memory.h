@@ -13,17 +13,17 @@
 
 namespace frond::meta {
 
-void MatMul(Context& ctx, ConstView a, Trans trans_a, ConstView b, Trans trans_b, Write mode,
+void MatMul(Context& ctx, ConstColumns a, Trans trans_a, ConstView b, Trans trans_b, Write mode,
             View c);
 void PackWeight(Context& ctx, ConstView weight, Trans trans, DType dtype, PackedWeight& packed);
 void MatMulPacked(Context& ctx, ConstView a, const PackedWeight& weight, Trans trans, Write mode,
                   View c);
 void RmsNormGrad(Context& ctx, ConstView dy, ConstView x, ConstView scale, ConstView rstd,
                  Write mode, View dx, View dscale);
-void Attention(Context& ctx, ConstView q, ConstView k, ConstView v, ConstView bias_table,
+void Attention(Context& ctx, ConstColumns q, ConstColumns k, ConstColumns v, ConstView bias_table,
                const AttentionSpec& spec, View out, View lse);
-void AttentionGrad(Context& ctx, ConstView dout, ConstView q, ConstView k, ConstView v,
+void AttentionGrad(Context& ctx, ConstView dout, ConstColumns q, ConstColumns k, ConstColumns v,
                    ConstView bias_table, ConstView out, ConstView lse, const AttentionSpec& spec,
-                   View dq, View dk, View dv, View dbias_table);
+                   Columns dq, Columns dk, Columns dv, View dbias_table);
 
 }  // namespace frond::meta

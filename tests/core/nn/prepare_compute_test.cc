@@ -62,18 +62,18 @@ TEST_F(PrepareComputeTest, PacksMatricesForBothDirections) {
     store.Initialize(ctx_, 1);
     store.PrepareCompute(ctx_, /*for_training=*/true);
     for (const Param* param : {&matrix, &tied}) {
-      EXPECT_LE(ProductError(*param, param->forward, compute), tolerance) << param->name;
-      EXPECT_LE(ProductError(*param, param->backward, compute), tolerance) << param->name;
+      EXPECT_LE(ProductError(*param, param->forms.forward, compute), tolerance) << param->name;
+      EXPECT_LE(ProductError(*param, param->forms.backward, compute), tolerance) << param->name;
     }
     for (const Param* param : {&embedding, &vector}) {
-      EXPECT_TRUE(param->forward.empty() && param->backward.empty()) << param->name;
+      EXPECT_TRUE(param->forms.forward.empty() && param->forms.backward.empty()) << param->name;
     }
     // The masters change: the packs follow.
     for (int64_t i = 0; i < 48 * 32; ++i) matrix.value.As<float>()[i] += 1;
-    EXPECT_GT(ProductError(matrix, matrix.forward, compute), tolerance);
+    EXPECT_GT(ProductError(matrix, matrix.forms.forward, compute), tolerance);
     store.PrepareCompute(ctx_, /*for_training=*/false);
-    EXPECT_LE(ProductError(matrix, matrix.forward, compute), tolerance);
-    EXPECT_TRUE(matrix.backward.empty());
+    EXPECT_LE(ProductError(matrix, matrix.forms.forward, compute), tolerance);
+    EXPECT_TRUE(matrix.forms.backward.empty());
   }
 }
 
@@ -82,7 +82,7 @@ TEST_F(PrepareComputeTest, F64ReadsTheMasters) {
   Param& matrix = Declare(store, "matrix", ParamUse::kMatrix);
   store.Initialize(ctx_, 1);
   store.PrepareCompute(ctx_, /*for_training=*/true);
-  EXPECT_TRUE(matrix.forward.empty() && matrix.backward.empty());
+  EXPECT_TRUE(matrix.forms.forward.empty() && matrix.forms.backward.empty());
 }
 
 }  // namespace

@@ -15,20 +15,64 @@ struct Segment {
   int32_t queries, keys;
 };
 
+// Which of q, k and v lie side by side in one matrix.
+enum class Joined : uint8_t { kNone, kKeysAndValues, kAll };
+
 // Owns what an AttentionSpec borrows.
 struct Layout {
   std::vector<int32_t> query_begin, query_end, key_begin, key_end;
   std::vector<uint64_t> key_token_keys;
   AttentionSpec spec;
   bool has_bias = true;
+  Joined joined = Joined::kNone;
 
+  int64_t width() const { return int64_t{spec.num_heads} * spec.head_dim; }
   int64_t queries() const { return query_end.back(); }
   int64_t keys() const { return key_end.back(); }
+  // Matrices that hold q, k and v, before the bias table.
+  size_t num_matrices() const {
+    return joined == Joined::kAll ? 1 : joined == Joined::kKeysAndValues ? 2 : 3;
+  }
 };
+
+// q, k or v (0, 1 or 2), or the gradient of it.
+Columns Operand(const Layout& layout, const Views& views, int64_t i) {
+  const int64_t width = layout.width();
+  if (layout.joined == Joined::kAll) return ColumnsOf(views[0], i * width, (i + 1) * width);
+  if (layout.joined == Joined::kKeysAndValues && i > 0) {
+    return ColumnsOf(views[1], (i - 1) * width, i * width);
+  }
+  return views[static_cast<size_t>(i)];
+}
+
+// Columns [begin, begin + width) of a matrix whose rows have `pitch` elements.
+std::vector<double> Cut(const std::vector<double>& from, int64_t begin, int64_t width,
+                        int64_t pitch) {
+  std::vector<double> columns;
+  for (auto row = from.begin(); row != from.end(); row += pitch) {
+    columns.insert(columns.end(), row + begin, row + begin + width);
+  }
+  return columns;
+}
+
+// q, k, v and the bias table each by itself.
+Arrays Separate(const Layout& layout, const Arrays& in) {
+  const int64_t width = layout.width();
+  Arrays out;
+  if (layout.joined == Joined::kNone) return in;
+  if (layout.joined == Joined::kAll) {
+    for (int64_t i = 0; i < 3; ++i) out.push_back(Cut(in[0], i * width, width, 3 * width));
+  } else {
+    out = {in[0], Cut(in[1], 0, width, 2 * width), Cut(in[1], width, width, 2 * width)};
+  }
+  out.insert(out.end(), in.begin() + static_cast<int64_t>(layout.num_matrices()), in.end());
+  return out;
+}
 
 // `gap` rows of k and v before each segment belong to none.
 std::shared_ptr<const Layout> MakeLayout(const std::vector<Segment>& segments, AttentionSpec spec,
-                                         bool has_bias, int32_t gap) {
+                                         bool has_bias, int32_t gap,
+                                         Joined joined = Joined::kNone) {
   auto layout = std::make_shared<Layout>();
   int32_t query = 0, key = 0;
   for (const Segment& segment : segments) {
@@ -46,6 +90,7 @@ std::shared_ptr<const Layout> MakeLayout(const std::vector<Segment>& segments, A
   spec.key_token_keys = layout->key_token_keys;
   layout->spec = spec;
   layout->has_bias = has_bias;
+  layout->joined = joined;
   return layout;
 }
 
@@ -77,8 +122,9 @@ reference::AttentionRow ReferenceRow(const Layout& layout, const Arrays& in, siz
                               key_rows, value_rows, bias, keep);
 }
 
-void Reference(const Layout& layout, const Arrays& in, Arrays& out) {
+void Reference(const Layout& layout, const Arrays& inputs, Arrays& out) {
   const AttentionSpec& spec = layout.spec;
+  const Arrays in = Separate(layout, inputs);
   for (size_t s = 0; s < spec.query_begin.size(); ++s) {
     for (int64_t row = spec.query_begin[s]; row < spec.query_end[s]; ++row) {
       for (int head = 0; head < spec.num_heads; ++head) {
@@ -92,15 +138,27 @@ void Reference(const Layout& layout, const Arrays& in, Arrays& out) {
   }
 }
 
+std::vector<TensorSpec> Inputs(const Layout& layout) {
+  const int64_t width = layout.width(), queries = layout.queries(), keys = layout.keys();
+  const double spread = std::pow(layout.spec.head_dim, -0.25);  // scores of about 1
+  if (layout.joined == Joined::kAll) {
+    return {{.name = "qkv", .shape = {queries, 3 * width}, .spread = spread}};
+  }
+  const TensorSpec q = {.name = "q", .shape = {queries, width}, .spread = spread};
+  if (layout.joined == Joined::kKeysAndValues) {
+    return {q, {.name = "kv", .shape = {keys, 2 * width}, .spread = spread}};
+  }
+  return {q,
+          {.name = "k", .shape = {keys, width}, .spread = spread},
+          {.name = "v", .shape = {keys, width}}};
+}
+
 OpCase MakeCase(const std::string& name, std::shared_ptr<const Layout> layout) {
   const AttentionSpec& spec = layout->spec;
-  const int64_t width = int64_t{spec.num_heads} * spec.head_dim;
-  const double spread = std::pow(spec.head_dim, -0.25);  // scores of about 1
+  const int64_t width = layout->width();
   OpCase op;
   op.name = "attention/" + name;
-  op.inputs = {{.name = "q", .shape = {layout->queries(), width}, .spread = spread},
-               {.name = "k", .shape = {layout->keys(), width}, .spread = spread},
-               {.name = "v", .shape = {layout->keys(), width}}};
+  op.inputs = Inputs(*layout);
   if (layout->has_bias) {
     op.inputs.push_back({.name = "bias_table",
                          .shape = {spec.num_buckets, spec.num_heads},
@@ -113,16 +171,19 @@ OpCase MakeCase(const std::string& name, std::shared_ptr<const Layout> layout) {
                  .role = Role::kMaster,
                  .constant = true}};
   op.forward = [layout](Context& ctx, const Views& in, const Views& out) {
-    const View bias = layout->has_bias ? in[3] : View{};
-    Attention(ctx, in[0], in[1], in[2], bias, layout->spec, out[0], out[1]);
+    const View bias = layout->has_bias ? in.back() : View{};
+    Attention(ctx, Operand(*layout, in, 0), Operand(*layout, in, 1), Operand(*layout, in, 2), bias,
+              layout->spec, out[0], out[1]);
   };
   op.reference = [layout](const Arrays& in, Arrays& out) { Reference(*layout, in, out); };
   op.backward = [layout](Context& ctx, const Views& in, const Views& out, const Views& dout,
                          const Views& din) {
-    const View bias = layout->has_bias ? in[3] : View{};
-    const View dbias = layout->has_bias ? din[3] : View{};
-    AttentionGrad(ctx, dout[0], in[0], in[1], in[2], bias, out[0], out[1], layout->spec, din[0],
-                  din[1], din[2], dbias);
+    const View bias = layout->has_bias ? in.back() : View{};
+    const View dbias = layout->has_bias ? din.back() : View{};
+    AttentionGrad(ctx, dout[0], Operand(*layout, in, 0), Operand(*layout, in, 1),
+                  Operand(*layout, in, 2), bias, out[0], out[1], layout->spec,
+                  Operand(*layout, din, 0), Operand(*layout, din, 1), Operand(*layout, din, 2),
+                  dbias);
   };
   // The gradient takes sum_k p_k dp_k from the rounded output, so that a query with one or two
   // keys, whose true gradient is near 0, keeps the rounding of `out`.
@@ -172,6 +233,11 @@ std::vector<OpCase> AttentionCases() {
       MakeCase("cross", MakeLayout(cross, both, false, 0)),
       MakeCase("cross/gaps_dropout", MakeLayout(cross, drop(both, 0.3f), false, 2)),
       MakeCase("cross/bias", MakeLayout(cross, both, true, 1)),
+      MakeCase("self/joined_dropout", MakeLayout(self, drop(both, 0.3f), true, 0, Joined::kAll)),
+      MakeCase("causal/joined", MakeLayout(self, wide, true, 0, Joined::kAll)),
+      MakeCase("causal/cached_joined", MakeLayout(cached, causal, true, 3, Joined::kKeysAndValues)),
+      MakeCase("cross/joined_gaps_dropout",
+               MakeLayout(cross, drop(both, 0.3f), false, 2, Joined::kKeysAndValues)),
   };
 }
 
@@ -199,6 +265,10 @@ std::vector<OpCase> AttentionTileCases() {
     cases.push_back(MakeCase(name + "/cached", MakeLayout(cached, causal, true, 0)));
     cases.push_back(MakeCase(name + "/many", MakeLayout(many, both, true, 0)));
     cases.push_back(MakeCase(name + "/many_causal", MakeLayout(many, causal, true, 0)));
+    cases.push_back(
+        MakeCase(name + "/joined", MakeLayout(self, causal_drop, true, 0, Joined::kAll)));
+    cases.push_back(MakeCase(name + "/cross_joined",
+                             MakeLayout(cross, drop, false, 3, Joined::kKeysAndValues)));
   }
   return cases;
 }

@@ -36,11 +36,37 @@ OpCase MakeCase(int64_t rows, int64_t dim, double spread) {
   return op;
 }
 
+// gate and up side by side.
+OpCase MakeJoinedCase(int64_t rows, int64_t dim) {
+  OpCase op = MakeCase(rows, dim, 1);
+  op.name += "/joined";
+  op.inputs = {{.name = "hidden", .shape = {rows, 2 * dim}}};
+  op.forward = [dim](Context& ctx, const Views& in, const Views& out) {
+    GatedGelu(ctx, ColumnsOf(in[0], 0, dim), ColumnsOf(in[0], dim, 2 * dim), out[0]);
+  };
+  op.reference = [dim](const Arrays& in, Arrays& out) {
+    Arrays separate(2);
+    for (auto row = in[0].begin(); row != in[0].end(); row += 2 * dim) {
+      separate[0].insert(separate[0].end(), row, row + dim);
+      separate[1].insert(separate[1].end(), row + dim, row + 2 * dim);
+    }
+    Reference(separate, out);
+  };
+  op.backward = [dim](Context& ctx, const Views& in, const Views&, const Views& dout,
+                      const Views& din) {
+    GatedGeluGrad(ctx, dout[0], ColumnsOf(in[0], 0, dim), ColumnsOf(in[0], dim, 2 * dim),
+                  ColumnsOf(din[0], 0, dim), ColumnsOf(din[0], dim, 2 * dim));
+  };
+  return op;
+}
+
 }  // namespace
 
 std::vector<OpCase> GatedGeluCases() {
   return {MakeCase(0, 5, 1), MakeCase(1, 1, 1), MakeCase(3, 19, 1), MakeCase(100, 101, 1),
-          MakeCase(100, 101, 8)};
+          MakeCase(100, 101, 8),
+          // Rows longer than a thread's share, rows of whole vectors, and others.
+          MakeJoinedCase(3, 5000), MakeJoinedCase(67, 64), MakeJoinedCase(30, 37)};
 }
 
 std::vector<OpCase> GatedGeluTimings() { return {MakeCase(8192, 1024, 1)}; }

@@ -89,6 +89,27 @@ OpCase MakeCase(const Product& p) {
   return op;
 }
 
+// a is the right half of a matrix twice as wide, as in the weight gradients of joined layers.
+OpCase MakeColumnsCase(const Product& p) {
+  OpCase op = MakeCase(p);
+  op.name += "/columns";
+  const int64_t columns = op.inputs[0].shape.dim(1);
+  op.inputs[0].shape = {op.inputs[0].shape.dim(0), 2 * columns};
+  op.forward = [p, columns](Context& ctx, const Views& in, const Views& out) {
+    const ConstColumns a = ColumnsOf(ConstView(in[0]), columns, 2 * columns);
+    MatMul(ctx, a, p.a, in[1], p.b, p.mode, out[0]);
+  };
+  op.reference = [reference = op.reference, columns](const Arrays& in, Arrays& out) {
+    Arrays dense = {{}, in[1]};
+    for (auto row = in[0].begin(); row != in[0].end(); row += 2 * columns) {
+      dense[0].insert(dense[0].end(), row + columns, row + 2 * columns);
+    }
+    reference(dense, out);
+  };
+  op.backward = nullptr;
+  return op;
+}
+
 // y = x W^T and its two gradients, one case each so that each is timed by itself.
 void AddLinear(int64_t tokens, int64_t in, int64_t out, std::vector<OpCase>& cases) {
   const Product products[] = {
@@ -115,6 +136,8 @@ std::vector<OpCase> MatMulCases() {
         }
       }
       cases.push_back(MakeCase({48, 80, 96, a, b, Write::kAccumulate, /*wide=*/true}));
+      cases.push_back(MakeColumnsCase({48, 80, 96, a, b, Write::kAccumulate, /*wide=*/true}));
+      cases.push_back(MakeColumnsCase({33, 21, 70, a, b}));
     }
   }
   for (const Trans b : {Trans::kNo, Trans::kYes}) {

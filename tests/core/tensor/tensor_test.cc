@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "core/tensor/columns.h"
+
 namespace frond {
 namespace {
 
@@ -43,6 +45,41 @@ TEST(TensorTest, RowsAndReshapeBorrow) {
   EXPECT_EQ(Rows(a.view(), 4, 4).num_elements(), 0);
   EXPECT_DEATH(Rows(a.view(), 2, 5), "rows");
   EXPECT_DEATH(rows.As<double>(), "f32");
+}
+
+TEST(TensorTest, PartsBorrowTheirMemory) {
+  CpuAllocator memory;
+  Context ctx(memory);
+  Tensor whole(ctx, {4, 2}, DType::kF32);
+  const size_t live = memory.Report().total.live_bytes;
+  {
+    Tensor part = Tensor::PartOf(whole, 1, 3);
+    EXPECT_EQ(part.As<float>(), whole.As<float>() + 2);
+    EXPECT_EQ(part.shape(), (Shape{2, 2}));
+    EXPECT_EQ(part.memory(), &memory);
+    Tensor moved = std::move(part);
+    EXPECT_TRUE(part.empty());
+    moved = Tensor(ctx, {100}, DType::kF32);  // owns its memory, and frees it
+    EXPECT_GT(memory.Report().total.live_bytes, live);
+  }
+  EXPECT_EQ(memory.Report().total.live_bytes, live);
+  EXPECT_FALSE(whole.empty());
+}
+
+TEST(ColumnsTest, BorrowAPartOfEachRow) {
+  CpuAllocator memory;
+  Context ctx(memory);
+  Tensor a(ctx, {3, 5}, DType::kF32);
+  float* data = a.As<float>();
+  for (int i = 0; i < 15; ++i) data[i] = static_cast<float>(i);
+  const Columns columns = ColumnsOf(a.view(), 1, 4);
+  EXPECT_EQ(columns.shape(), (Shape{3, 3}));
+  EXPECT_EQ(columns.As<float>()[2 * columns.pitch + 2], 13.0f);
+  EXPECT_FALSE(columns.is_dense());
+  EXPECT_TRUE(Columns(a).is_dense());
+  EXPECT_EQ(ConstColumns(a).num_elements(), 15);
+  EXPECT_DEATH(ColumnsOf(a.view(), 3, 6), "columns");
+  EXPECT_DEATH(columns.As<double>(), "f32");
 }
 
 }  // namespace

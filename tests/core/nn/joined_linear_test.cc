@@ -1,0 +1,173 @@
+// JoinedLinear against the same layers one by one.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "core/nn/linear.h"
+#include "core/ops/elementwise.h"
+#include "core/tensor/transfer.h"
+
+namespace frond {
+namespace {
+
+constexpr int64_t kTokens = 21, kIn = 48;
+constexpr int64_t kOuts[] = {40, 7, 33};
+
+// Keeps gradients, and the order in which they were closed.
+class OrderedSink : public GradSink {
+ public:
+  View Open(Context& ctx, Param& param) override {
+    Tensor gradient(ctx, param.shape, DType::kF32);
+    Fill(ctx, 0, gradient);
+    gradients_.push_back(std::move(gradient));
+    return gradients_.back();
+  }
+  void Close(Context&, Param& param) override { closed.push_back(param.name); }
+  std::vector<double> Gradient(Context& ctx, size_t i) { return ToDoubles(ctx, gradients_[i]); }
+
+  std::vector<std::string> closed;
+
+ private:
+  std::vector<Tensor> gradients_;
+};
+
+double Error(const std::vector<double>& a, const std::vector<double>& b) {
+  double difference = 0, norm = 0;
+  for (size_t i = 0; i < b.size(); ++i) {
+    difference += (a[i] - b[i]) * (a[i] - b[i]);
+    norm += b[i] * b[i];
+  }
+  return std::sqrt(difference / norm);
+}
+
+class JoinedLinearTest : public testing::TestWithParam<DType> {
+ protected:
+  JoinedLinearTest() : separate_(GetParam()), together_(GetParam()) {
+    std::vector<JoinedLinear::Part> parts;
+    for (size_t i = 0; i < std::size(kOuts); ++i) {
+      const Scope scope = Scope("part") / static_cast<int>(i);
+      single_.emplace_back(separate_, scope, kIn, kOuts[i], 0.3);
+      parts.push_back({scope, kOuts[i], 0.3});
+    }
+    joined_ = std::make_unique<JoinedLinear>(together_, parts, kIn, Partition::Replicated());
+    for (ParamStore* store : {&separate_, &together_}) {
+      store->Initialize(ctx_, 5);
+      store->PrepareCompute(ctx_, /*for_training=*/true);
+    }
+  }
+
+  Tensor Draw(Shape shape) {
+    Tensor x(ctx_, shape, DType::kF32), rounded(ctx_, shape, GetParam());
+    std::normal_distribution<float> normal;
+    for (int64_t i = 0; i < shape.num_elements(); ++i) x.As<float>()[i] = normal(random_);
+    Cast(ctx_, x, rounded);
+    return rounded;
+  }
+
+  CpuAllocator memory_;
+  Context ctx_{memory_};
+  std::mt19937_64 random_{std::random_device{}()};
+  ParamStore separate_, together_;
+  std::vector<Linear> single_;
+  std::unique_ptr<JoinedLinear> joined_;
+};
+
+TEST_P(JoinedLinearTest, ValuesLieEndToEnd) {
+  const char* next = nullptr;
+  for (const auto& param : together_.params()) {
+    const ConstView value = param->Weight();
+    EXPECT_TRUE(next == nullptr || value.data == next) << param->name;
+    next = static_cast<const char*>(value.data) + value.bytes();
+    EXPECT_EQ(ToDoubles(ctx_, value), ToDoubles(ctx_, separate_.Find(param->name)->Weight()));
+  }
+  EXPECT_DEATH(together_.params().front()->Pack(Trans::kYes), "multiplied together");
+}
+
+TEST_P(JoinedLinearTest, ForwardIsEachOnes) {
+  const Tensor x = Draw({kTokens, kIn});
+  Tensor y(ctx_, {kTokens, joined_->out()}, GetParam());
+  joined_->Forward(ctx_, x, y);
+  const std::vector<double> got = ToDoubles(ctx_, y);
+  int64_t begin = 0;
+  for (size_t i = 0; i < single_.size(); ++i) {
+    Tensor part(ctx_, {kTokens, kOuts[i]}, GetParam());
+    single_[i].Forward(ctx_, x, Write::kAssign, part);
+    std::vector<double> columns;
+    for (int64_t t = 0; t < kTokens; ++t) {
+      for (int64_t j = 0; j < kOuts[i]; ++j) {
+        columns.push_back(got[static_cast<size_t>(t * joined_->out() + begin + j)]);
+      }
+    }
+    // Another order of adding, and then at most a rounding to the other neighbour.
+    EXPECT_LE(Error(columns, ToDoubles(ctx_, part)), GetParam() == DType::kBF16 ? 1e-3 : 1e-6);
+    begin += kOuts[i];
+  }
+  EXPECT_EQ(begin, joined_->out());
+}
+
+TEST_P(JoinedLinearTest, GradientsAreEachOnes) {
+  const Tensor x = Draw({kTokens, kIn}), dy = Draw({kTokens, joined_->out()});
+  Tensor dx = Draw({kTokens, kIn}), dx_single(ctx_, {kTokens, kIn}, DType::kF32);
+  Cast(ctx_, dx, dx_single);
+  joined_->BackwardInput(ctx_, dy, Write::kAccumulate, dx);
+  OrderedSink sink, single_sink;
+  joined_->BackwardWeight(ctx_, dy, x, sink);
+  EXPECT_EQ(sink.closed,
+            (std::vector<std::string>{"part.0.weight", "part.1.weight", "part.2.weight"}));
+  const std::vector<double> all = ToDoubles(ctx_, dy);
+  int64_t begin = 0;
+  for (size_t i = 0; i < single_.size(); ++i) {
+    Tensor part(ctx_, {kTokens, kOuts[i]}, DType::kF32), rounded(ctx_, part.shape(), GetParam());
+    for (int64_t t = 0; t < kTokens; ++t) {
+      for (int64_t j = 0; j < kOuts[i]; ++j) {
+        part.As<float>()[t * kOuts[i] + j] =
+            static_cast<float>(all[static_cast<size_t>(t * joined_->out() + begin + j)]);
+      }
+    }
+    Cast(ctx_, part, rounded);
+    // dx of bf16 operands is added up in f32 here, and rounded once there.
+    single_[i].BackwardInput(ctx_, rounded, Write::kAccumulate, dx_single);
+    single_[i].BackwardWeight(ctx_, rounded, x, single_sink);
+    EXPECT_LE(Error(sink.Gradient(ctx_, i), single_sink.Gradient(ctx_, i)), 1e-6);
+    begin += kOuts[i];
+  }
+  EXPECT_LE(Error(ToDoubles(ctx_, dx), ToDoubles(ctx_, dx_single)),
+            GetParam() == DType::kBF16 ? 2.5e-3 : 1e-6);
+}
+
+TEST(JoinTest, RefusesWhatDoesNotFit) {
+  ParamStore store(DType::kF32);
+  Param& a = store.Add(Scope("a"), {.shape = {3, 4}, .partition = {}, .init = {}});
+  Param& b = store.Add(Scope("b"), {.shape = {3, 5}, .partition = {}, .init = {}});
+  EXPECT_DEATH(store.Join({&a, &b}), "b beside a");
+  store.Join({&a});
+  EXPECT_DEATH(store.Join({&a}), "a");
+}
+
+TEST(JoinTest, EveryPartHasItsMaster) {
+  CpuAllocator memory;
+  Context ctx(memory);
+  for (const MasterFormat format : {MasterFormat::kWhole, MasterFormat::kSplit}) {
+    ParamStore store(DType::kBF16, format, {}, {.rank = 0, .size = 2});
+    std::vector<Param*> parts;
+    for (const char* name : {"a", "b"}) {
+      parts.push_back(&store.Add(Scope(name), {.shape = {6, 4}, .partition = {}, .init = {}}));
+    }
+    store.Join(parts);
+    store.Allocate(ctx);
+    store.Allocate(ctx);  // once is enough
+    for (Param* part : parts) {
+      EXPECT_EQ(part->exact.empty(), format == MasterFormat::kSplit) << part->name;
+      EXPECT_EQ(part->low.empty(), format == MasterFormat::kWhole) << part->name;
+      EXPECT_EQ(part->value.shape(), (Shape{6, 4}));
+      EXPECT_EQ(part->value.dtype(), DType::kBF16);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(DTypes, JoinedLinearTest, testing::Values(DType::kF32, DType::kBF16),
+                         [](const auto& info) { return std::string(DTypeName(info.param)); });
+
+}  // namespace
+}  // namespace frond
