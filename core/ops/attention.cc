@@ -37,23 +37,12 @@ void CheckSegments(int64_t queries, int64_t keys, const AttentionSpec& spec) {
   }
 }
 
-void CheckSame(ConstColumns a, ConstColumns b) {
-  CHECK_EQ(a.shape(), b.shape());
-  CHECK(a.dtype == b.dtype) << DTypeName(a.dtype) << " and " << DTypeName(b.dtype);
-}
-
-// Rows lie as those of `like` do.
-void CheckLike(ConstColumns a, ConstColumns like) {
-  CheckSame(a, like);
-  CHECK_EQ(a.pitch, like.pitch);
-}
-
 void CheckOperands(ConstColumns q, ConstColumns k, ConstColumns v, ConstView bias_table,
                    const AttentionSpec& spec) {
   const int64_t width = int64_t{spec.num_heads} * spec.head_dim;
   CHECK_EQ(q.columns, width);
   CHECK_EQ(k.columns, width);
-  CheckLike(v, k);
+  CheckSameLayout(v, k);
   CHECK(k.dtype == q.dtype) << DTypeName(q.dtype) << " and " << DTypeName(k.dtype);
   const DType statistics = q.dtype == DType::kF64 ? DType::kF64 : DType::kF32;
   if (bias_table.data != nullptr) {
@@ -122,7 +111,7 @@ void Attention(Context& ctx, ConstColumns q, ConstColumns k, ConstColumns v, Con
                const AttentionSpec& spec, View out, View lse) {
   CheckOperands(q, k, v, bias_table, spec);
   CheckEngine(ctx, q.dtype, bias_table, spec);
-  CheckSame(out, q);
+  CheckSameShape(out, q);
   CheckLse(q, lse, spec);
   ProfileScope profile(ctx.profiler(), "attention", 4.0 * spec.head_dim * AttentionPairs(spec));
   Dispatch<cpu::Attention, cuda::Attention, meta::Attention>(ctx, q, k, v, bias_table, spec, out,
@@ -134,14 +123,14 @@ void AttentionGrad(Context& ctx, ConstView dout, ConstColumns q, ConstColumns k,
                    Columns dq, Columns dk, Columns dv, View dbias_table) {
   CheckOperands(q, k, v, bias_table, spec);
   CheckEngine(ctx, q.dtype, bias_table, spec);
-  CheckSame(dout, q);
-  CheckSame(out, q);
+  CheckSameShape(dout, q);
+  CheckSameShape(out, q);
   CheckLse(q, lse, spec);
-  CheckLike(dq, q);
-  CheckLike(dk, k);
-  CheckLike(dv, v);
+  CheckSameLayout(dq, q);
+  CheckSameLayout(dk, k);
+  CheckSameLayout(dv, v);
   CHECK_EQ(bias_table.data == nullptr, dbias_table.data == nullptr);
-  if (bias_table.data != nullptr) CheckSame(dbias_table, bias_table);
+  if (bias_table.data != nullptr) CheckSameShape(dbias_table, bias_table);
   ProfileScope profile(ctx.profiler(), "attention", 10.0 * spec.head_dim * AttentionPairs(spec));
   Dispatch<cpu::AttentionGrad, cuda::AttentionGrad, meta::AttentionGrad>(
       ctx, dout, q, k, v, bias_table, out, lse, spec, dq, dk, dv, dbias_table);

@@ -25,4 +25,14 @@ ConstColumns ColumnsOf(ConstView matrix, int64_t begin, int64_t end) {
   return SliceColumns<ConstColumns>(matrix, begin, end);
 }
 
+void CheckSameShape(ConstColumns a, ConstColumns b) {
+  CHECK_EQ(a.shape(), b.shape());
+  CHECK(a.dtype == b.dtype) << DTypeName(a.dtype) << " and " << DTypeName(b.dtype);
+}
+
+void CheckSameLayout(ConstColumns a, ConstColumns b) {
+  CheckSameShape(a, b);
+  CHECK_EQ(a.pitch, b.pitch);
+}
+
 }  // namespace frond

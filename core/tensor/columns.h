@@ -66,4 +66,9 @@ struct Columns {
 Columns ColumnsOf(View matrix, int64_t begin, int64_t end);
 ConstColumns ColumnsOf(ConstView matrix, int64_t begin, int64_t end);
 
+// CHECKs that both have one shape and dtype.
+void CheckSameShape(ConstColumns a, ConstColumns b);
+// And that their rows lie alike: one pitch.
+void CheckSameLayout(ConstColumns a, ConstColumns b);
+
 }  // namespace frond
