@@ -195,12 +195,41 @@ cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t, cublasLtMatmulDesc_t de
   return CUBLAS_STATUS_SUCCESS;
 }
 
+namespace {
+
+struct Scales {
+  float alpha, beta;
+};
+
+// d = alpha op(a) op(b) + beta c, of operands that are checked.
+void Product(const FrondEmulatedProduct& product, const Scales& scales, bool split, const void* a,
+             const FrondEmulatedLayout& a_layout, const void* b,
+             const FrondEmulatedLayout& b_layout, const void* c,
+             const FrondEmulatedLayout& c_layout, void* d, const FrondEmulatedLayout& d_layout) {
+  const Extents extents = ExtentsOf(product, a_layout, b_layout, c_layout, d_layout);
+  const Matrices matrices = {Load(a, a_layout), Load(b, b_layout), product, extents};
+  const int64_t half = split ? extents.k / 2 : extents.k;
+  std::vector<float> result = Multiply(matrices, 0, half);
+  if (split) {
+    const std::vector<float> rest = Multiply(matrices, half, extents.k);
+    for (size_t j = 0; j < result.size(); ++j) result[j] += rest[j];
+  }
+  for (float& value : result) value *= scales.alpha;
+  if (scales.beta != 0) {
+    const std::vector<float> old = Load(c, c_layout);
+    for (size_t j = 0; j < result.size(); ++j) result[j] += scales.beta * old[j];
+  }
+  Store(result, d_layout, d);
+}
+
+}  // namespace
+
 cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description, const void* alpha,
                               const void* a, cublasLtMatrixLayout_t a_layout, const void* b,
                               cublasLtMatrixLayout_t b_layout, const void* beta, const void* c,
                               cublasLtMatrixLayout_t c_layout, void* d,
                               cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t* algo,
-                              void* workspace, size_t workspace_bytes, cudaStream_t) {
+                              void* workspace, size_t workspace_bytes, cudaStream_t stream) {
   const Extents extents = ExtentsOf(*description, *a_layout, *b_layout, *c_layout, *d_layout);
   if (extents.m == 0 || algo == nullptr) return CUBLAS_STATUS_INVALID_VALUE;
   const void* const addresses[] = {a, b, c, d};
@@ -214,19 +243,12 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
   if (split && (workspace == nullptr || workspace_bytes < kSplitWorkspace)) {
     return CUBLAS_STATUS_INVALID_VALUE;
   }
-  const float scale = *static_cast<const float*>(alpha), keep = *static_cast<const float*>(beta);
-  const Matrices matrices = {Load(a, *a_layout), Load(b, *b_layout), *description, extents};
-  const int64_t half = split ? extents.k / 2 : extents.k;
-  std::vector<float> result = Multiply(matrices, 0, half);
-  if (split) {
-    const std::vector<float> rest = Multiply(matrices, half, extents.k);
-    for (size_t j = 0; j < result.size(); ++j) result[j] += rest[j];
-  }
-  for (float& value : result) value *= scale;
-  if (keep != 0) {
-    const std::vector<float> old = Load(c, *c_layout);
-    for (size_t j = 0; j < result.size(); ++j) result[j] += keep * old[j];
-  }
-  Store(result, *d_layout, d);
-  return CUBLAS_STATUS_SUCCESS;
+  // As a graph keeps it: whatever the caller's descriptions are later.
+  const Scales scales = {*static_cast<const float*>(alpha), *static_cast<const float*>(beta)};
+  const auto run = [product = *description, scales, split, a, la = *a_layout, b, lb = *b_layout, c,
+                    lc = *c_layout, d, ld = *d_layout] {
+    Product(product, scales, split, a, la, b, lb, c, lc, d, ld);
+  };
+  const cudaError_t result = frond::emulator::Enqueue(stream, frond::emulator::Work::kKernel, run);
+  return result == cudaSuccess ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_INVALID_VALUE;
 }

@@ -5,11 +5,15 @@
 
 #include "cuda_runtime.h"
 
+using frond::emulator::Captures;
+using frond::emulator::Enqueue;
+using frond::emulator::UnseenByCaptures;
+using frond::emulator::Work;
+
 namespace {
 using Clock = std::chrono::steady_clock;
 }
 
-struct FrondEmulatedStream {};
 struct FrondEmulatedEvent {
   Clock::time_point time;
 };
@@ -53,27 +57,25 @@ cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) {
   return cudaSuccess;
 }
 cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) { return cudaSuccess; }
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  *stream = new FrondEmulatedStream;
-  return cudaSuccess;
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  return Captures(stream) ? cudaErrorStreamCaptureUnsupported : UnseenByCaptures();
 }
-cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-  delete stream;
-  return cudaSuccess;
+// Events would join other streams to a capture, which Frond's work never does.
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t, unsigned) {
+  return Captures(stream) ? cudaErrorStreamCaptureUnsupported : cudaSuccess;
 }
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
-cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return cudaSuccess; }
-cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
+cudaError_t cudaDeviceSynchronize() { return UnseenByCaptures(); }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
   *event = new FrondEmulatedEvent;
   return cudaSuccess;
 }
 cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, 0); }
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  if (Captures(stream)) return cudaErrorStreamCaptureUnsupported;
   event->time = Clock::now();
   return cudaSuccess;
 }
-cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
+cudaError_t cudaEventSynchronize(cudaEvent_t) { return UnseenByCaptures(); }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
   *milliseconds = std::chrono::duration<float, std::milli>(end->time - begin->time).count();
   return cudaSuccess;
@@ -82,29 +84,35 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
   delete event;
   return cudaSuccess;
 }
-cudaError_t cudaEventQuery(cudaEvent_t) { return cudaSuccess; }
-cudaError_t cudaMallocAsync(void** pointer, size_t bytes, cudaStream_t) {
+cudaError_t cudaEventQuery(cudaEvent_t) { return UnseenByCaptures(); }
+// While a stream captures, its memory would be a node of the graph: no longer one that takes over
+// the arguments of another.
+cudaError_t cudaMallocAsync(void** pointer, size_t bytes, cudaStream_t stream) {
+  if (Captures(stream)) return cudaErrorStreamCaptureUnsupported;
   *pointer = std::aligned_alloc(512, (bytes + 511) / 512 * 512);
   if (*pointer == nullptr) return cudaErrorMemoryAllocation;
   std::memset(*pointer, 0xFF, bytes);
   return cudaSuccess;
 }
-cudaError_t cudaFreeAsync(void* pointer, cudaStream_t) {
+cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
+  if (Captures(stream)) return cudaErrorStreamCaptureUnsupported;
   std::free(pointer);
   return cudaSuccess;
 }
 cudaError_t cudaMallocHost(void** pointer, size_t bytes) {
+  if (UnseenByCaptures() != cudaSuccess) return UnseenByCaptures();
   return cudaMallocAsync(pointer, bytes, nullptr);
 }
-cudaError_t cudaFreeHost(void* pointer) { return cudaFreeAsync(pointer, nullptr); }
-cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t bytes, cudaMemcpyKind,
-                            cudaStream_t) {
-  std::memcpy(target, source, bytes);
-  return cudaSuccess;
+cudaError_t cudaFreeHost(void* pointer) {
+  if (UnseenByCaptures() != cudaSuccess) return UnseenByCaptures();
+  return cudaFreeAsync(pointer, nullptr);
 }
-cudaError_t cudaMemsetAsync(void* target, int value, size_t bytes, cudaStream_t) {
-  std::memset(target, value, bytes);
-  return cudaSuccess;
+cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t bytes, cudaMemcpyKind,
+                            cudaStream_t stream) {
+  return Enqueue(stream, Work::kCopy, [=] { std::memcpy(target, source, bytes); });
+}
+cudaError_t cudaMemsetAsync(void* target, int value, size_t bytes, cudaStream_t stream) {
+  return Enqueue(stream, Work::kFill, [=] { std::memset(target, value, bytes); });
 }
 cudaError_t cudaMemset2DAsync(void* target, size_t pitch, int value, size_t width, size_t height,
                               cudaStream_t) {

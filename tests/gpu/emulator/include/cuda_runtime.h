@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <tuple>
 #include <type_traits>
 
 #include "tests/gpu/emulator/fibers.h"
@@ -172,16 +173,28 @@ using std::isfinite;
 using std::isinf;
 using std::isnan;
 
-// The runtime. Streams run their work at once; events mark nothing.
+// The runtime. Streams run their work at once, unless they capture it; events mark nothing.
 enum cudaError_t {
   cudaSuccess = 0,
   cudaErrorInvalidValue = 1,
   cudaErrorMemoryAllocation = 2,
-  cudaErrorNotReady = 600
+  cudaErrorNotReady = 600,
+  cudaErrorStreamCaptureUnsupported = 900,
+  cudaErrorIllegalState = 401,
+  cudaErrorGraphExecUpdateFailure = 910
 };
 using cudaStream_t = struct FrondEmulatedStream*;
 using cudaEvent_t = struct FrondEmulatedEvent*;
 using cudaMemPool_t = struct FrondEmulatedPool*;
+using cudaGraph_t = struct FrondEmulatedGraph*;
+using cudaGraphExec_t = struct FrondEmulatedGraph*;
+using cudaGraphNode_t = struct FrondEmulatedNode*;
+struct cudaGraphExecUpdateResultInfo {};
+enum cudaStreamCaptureMode {
+  cudaStreamCaptureModeGlobal,
+  cudaStreamCaptureModeThreadLocal,
+  cudaStreamCaptureModeRelaxed
+};
 enum cudaMemcpyKind {
   cudaMemcpyHostToHost,
   cudaMemcpyHostToDevice,
@@ -242,14 +255,40 @@ cudaError_t cudaMemset2DAsync(void* target, size_t pitch, int value, size_t widt
 cudaError_t cudaMemsetAsync(void* target, int value, size_t bytes, cudaStream_t stream = nullptr);
 cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total_bytes);
 cudaError_t cudaFuncSetAttribute(const void* function, cudaFuncAttribute attribute, int value);
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph);
+cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode);
+cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, size_t* count);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
+                                 unsigned long long flags = 0);
+cudaError_t cudaGraphExecUpdate(cudaGraphExec_t executable, cudaGraph_t graph,
+                                cudaGraphExecUpdateResultInfo* info);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream);
+cudaError_t cudaGraphDestroy(cudaGraph_t graph);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable);
 cudaError_t cudaGetLastError();
 const char* cudaGetErrorName(cudaError_t error);
 const char* cudaGetErrorString(cudaError_t error);
 
+namespace frond::emulator {
+enum class Work { kKernel, kCopy, kFill };
+// Runs the work, or makes it a node of what the stream captures.
+cudaError_t Enqueue(cudaStream_t stream, Work kind, const std::function<void()>& run);
+// Whether the stream captures: then the call that asks cannot be made.
+bool Captures(cudaStream_t stream);
+// Of a call that no capture of this thread sees: an error while there is one, unless the thread's
+// mode is relaxed.
+cudaError_t UnseenByCaptures();
+}  // namespace frond::emulator
+
 template <class... Params, class... Args>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Params...),
                                Args&&... args) {
-  frond::emulator::RunGrid(config->gridDim, config->blockDim, config->dynamicSmemBytes,
-                           [&] { kernel(static_cast<Params>(args)...); });
-  return cudaSuccess;
+  const std::tuple<Params...> params(static_cast<Params>(args)...);
+  const cudaLaunchConfig_t launch = *config;
+  return frond::emulator::Enqueue(
+      launch.stream, frond::emulator::Work::kKernel, [launch, kernel, params] {
+        frond::emulator::RunGrid(launch.gridDim, launch.blockDim, launch.dynamicSmemBytes,
+                                 [&] { std::apply(kernel, params); });
+      });
 }
