@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <unordered_map>
 
@@ -39,6 +40,8 @@ enum class Device : uint8_t { kCpu, kCuda, kMeta };
 // What a request for `bytes` takes of a device's memory: its allocator's unit is not the byte.
 size_t BlockBytes(Device device, size_t bytes);
 
+struct WorkKey;
+
 // The memory of one device. Not the host's: its bytes are reached by the copies below only.
 class Allocator {
  public:
@@ -61,6 +64,8 @@ class Allocator {
   virtual void CopyWithin(const void* source, size_t bytes, void* target);
   // Returns when all work on this memory is done.
   virtual void Synchronize() {}
+  // Call it through core/tensor/repeated_work.h.
+  virtual void RunRepeated(const WorkKey& /*key*/, const std::function<void()>& work) { work(); }
 };
 
 // Counts what lives, by kind. Not thread-safe.

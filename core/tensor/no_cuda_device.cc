@@ -17,6 +17,10 @@ int CudaDeviceCount(std::string* why) {
 
 absl::StatusOr<CudaDeviceInfo> ReadCudaDevice(int) { return NoCuda(); }
 
-absl::StatusOr<std::unique_ptr<Allocator>> CreateCudaAllocator(int) { return NoCuda(); }
+absl::StatusOr<std::unique_ptr<Allocator>> CreateCudaAllocator(int, const CudaAllocatorOptions&) {
+  return NoCuda();
+}
+
+CudaGraphCounts CountCudaGraphs(const Allocator&) { return {}; }
 
 }  // namespace frond

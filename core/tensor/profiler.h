@@ -37,6 +37,7 @@ class Profiler {
   // `wait` returns when all work given to the device is done; scopes call it at both ends. Empty:
   // they do not wait.
   void WaitForDevice(std::function<void()> wait) { wait_ = std::move(wait); }
+  bool waits() const { return wait_ != nullptr; }
   void Wait() const {
     if (wait_ != nullptr) wait_();
   }

@@ -210,7 +210,9 @@ CublasProducts::Plan CublasProducts::MakePlan(Context& ctx, const ProductKey& ke
     return candidates[static_cast<size_t>(best)].algo;
   };
   const cublasLtMatmulAlgo_t& first = candidates.front().algo;
-  const cublasLtMatmulAlgo_t choice = choices_.FindOrMake({Rounded(key), first}, measure);
+  // Captured work runs nothing that could be timed.
+  const cublasLtMatmulAlgo_t choice =
+      CaptureOf(ctx) != 0 ? first : choices_.FindOrMake({Rounded(key), first}, measure);
   plan.algorithm = IsUsable(plan, choice) ? choice : first;
   ++num_plans_;
   return plan;

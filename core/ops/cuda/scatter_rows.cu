@@ -1,5 +1,6 @@
 #include "core/ops/cuda/launch.cuh"
 #include "core/ops/cuda/scatter_rows.h"
+#include "core/ops/cuda/sent_lists.h"
 
 namespace frond::cuda {
 namespace {
@@ -14,7 +15,7 @@ __global__ void ScatterRowsKernel(const Unit* x, const int64_t* rows, int64_t un
 }
 
 template <class Unit>
-void Scatter(Context& ctx, ConstColumns x, const Uploaded<int64_t>& rows, void* y) {
+void Scatter(Context& ctx, ConstColumns x, const int64_t* rows, void* y) {
   const auto units_of = [&](int64_t elements) {
     return elements * static_cast<int64_t>(DTypeSize(x.dtype)) / static_cast<int64_t>(sizeof(Unit));
   };
@@ -22,7 +23,7 @@ void Scatter(Context& ctx, ConstColumns x, const Uploaded<int64_t>& rows, void* 
   const Grid grid = {
       .blocks = dim3(static_cast<unsigned>(x.rows)),
       .threads = dim3(static_cast<unsigned>(std::min<int64_t>(256, DivideUp(units, 32) * 32)))};
-  Launch(ctx, grid, ScatterRowsKernel<Unit>, static_cast<const Unit*>(x.data), rows.data(), units,
+  Launch(ctx, grid, ScatterRowsKernel<Unit>, static_cast<const Unit*>(x.data), rows, units,
          units_of(x.pitch), static_cast<Unit*>(y));
 }
 
@@ -33,7 +34,8 @@ bool IsMultipleOf16(const void* pointer) { return reinterpret_cast<uintptr_t>(po
 void ScatterRows(Context& ctx, ConstColumns x, std::span<const int64_t> rows, View y) {
   if (x.num_elements() == 0) return;
   const int64_t per_unit = 16 / static_cast<int64_t>(DTypeSize(x.dtype));
-  const Uploaded<int64_t> device_rows(ctx, rows);
+  // Keys and values of all layers of a decoder have the same.
+  const int64_t* device_rows = ctx.Backend<SentLists>().OnDevice(ctx, rows);
   if (x.columns % per_unit == 0 && x.pitch % per_unit == 0 && IsMultipleOf16(x.data) &&
       IsMultipleOf16(y.data)) {
     return Scatter<uint4>(ctx, x, device_rows, y.data);

@@ -14,7 +14,8 @@ namespace frond::cuda {
 class SentLists : public BackendState {
  public:
   // The list in device memory, aligned for any element; null where it is empty. It stays until
-  // kMaxLists other lists have been asked for.
+  // kMaxLists other lists have been asked for. Captured work sends its lists once each, whether
+  // they are there or not, so that its launches do not depend on what was sent before.
   template <class T>
   const T* OnDevice(Context& ctx, std::span<const T> list) {
     return static_cast<const T*>(Find(ctx, std::as_bytes(list)));
@@ -28,6 +29,7 @@ class SentLists : public BackendState {
   struct Entry {
     std::vector<std::byte> host;
     Tensor device;
+    int64_t capture;  // that has sent it last; 0: none
   };
   const void* Find(Context& ctx, std::span<const std::byte> list);
 

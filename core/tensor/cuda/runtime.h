@@ -22,6 +22,10 @@ struct DeviceLimits {
 };
 const DeviceLimits& LimitsOf(Context& ctx);
 
+// The capture of repeated work (core/tensor/repeated_work.h) that is going on: a number that no
+// other capture of the context has, or 0 outside of captures.
+int64_t CaptureOf(Context& ctx);
+
 }  // namespace frond::cuda
 
 #define FROND_CUDA_CHECK(call) ::frond::cuda::CheckCall((call), #call)
