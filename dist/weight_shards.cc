@@ -6,6 +6,7 @@
 #include "core/base/check.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/master.h"
+#include "core/tensor/repeated_work.h"
 #include "dist/row_shares.h"
 
 namespace frond {
@@ -61,7 +62,8 @@ void WeightShards::MarkChanged(Context& ctx) {
   for (const auto& param : store_->params()) param->is_ready = false;
   started_ = landed_ = 0;
   // Nothing travels: the forms are made while no activations are there.
-  if (store_->shards().size == 1) Complete(ctx);
+  if (store_->shards().size > 1) return;
+  RunRepeated(ctx, {.owner = this}, [&] { Complete(ctx); });
 }
 
 void WeightShards::Await(Context& ctx, int section) {

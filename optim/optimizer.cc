@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/base/check.h"
+#include "core/tensor/repeated_work.h"
 
 namespace frond {
 namespace {
@@ -57,6 +58,15 @@ void Optimizer::Check(const ParamUpdate& update) const {
   CHECK_EQ(update.master.value.num_elements(), update.grad.num_elements()) << param.name;
 }
 
+void Optimizer::Run(Context& ctx, std::span<const ParamUpdate> group, const StepInfo& info) {
+  if (ownership_.tensor != nullptr || ownership_.data != nullptr) {
+    return UpdateGroup(ctx, group, info);
+  }
+  const WorkKey key = {
+      .owner = this, .part = group.front().param->index, .shape = std::ssize(group)};
+  RunRepeated(ctx, key, [&] { UpdateGroup(ctx, group, info); });
+}
+
 void Optimizer::Update(Context& ctx, std::span<const ParamUpdate> updates, const StepInfo& info) {
   for (const ParamUpdate& update : updates) Check(update);
   // By whole sizes, so that all ranks cut alike.
@@ -65,13 +75,13 @@ void Optimizer::Update(Context& ctx, std::span<const ParamUpdate> updates, const
   for (size_t i = 0; i < updates.size(); ++i) {
     const int64_t next = updates[i].param->spec.shape.num_elements();
     if (i > begin && elements + next > kGroupElements) {
-      UpdateGroup(ctx, updates.subspan(begin, i - begin), info);
+      Run(ctx, updates.subspan(begin, i - begin), info);
       begin = i;
       elements = 0;
     }
     elements += next;
   }
-  if (begin < updates.size()) UpdateGroup(ctx, updates.subspan(begin), info);
+  if (begin < updates.size()) Run(ctx, updates.subspan(begin), info);
 }
 
 void Optimizer::Update(Context& ctx, Param& param, ConstView grad, const StepInfo& info) {

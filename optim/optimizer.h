@@ -77,6 +77,8 @@ class Optimizer {
   virtual void UpdateGroup(Context& ctx, std::span<const ParamUpdate> group,
                            const StepInfo& info) = 0;
 
+  // UpdateGroup; without sums over ranks it is repeated work (core/tensor/repeated_work.h).
+  void Run(Context& ctx, std::span<const ParamUpdate> group, const StepInfo& info);
   void Check(const ParamUpdate& update) const;
 
   Ownership ownership_;
