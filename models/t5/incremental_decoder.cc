@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/ops/scatter_rows.h"
+#include "core/tensor/repeated_work.h"
 
 namespace frond {
 
@@ -95,6 +96,19 @@ Tensor IncrementalDecoder::Step(Context& ctx, std::span<const int32_t> active,
                                 std::span<const int32_t> ids) {
   CHECK_LT(position_, max_tokens_);
   CHECK_EQ(active.size(), ids.size());
+  Tensor logits;
+  const auto step = [&] { logits = Logits(ctx, active, ids); };
+  if (axis_.size() > 1) {
+    step();
+  } else {
+    RunRepeated(ctx, {.owner = &model_, .shape = std::ssize(active)}, step);
+  }
+  ++position_;
+  return logits;
+}
+
+Tensor IncrementalDecoder::Logits(Context& ctx, std::span<const int32_t> active,
+                                  std::span<const int32_t> ids) {
   Tensor x = model_.EmbedTokens(ctx, ids, axis_);
   const TokenLayout no_keys{.num_tokens = static_cast<int64_t>(ids.size()), .axis = &axis_};
   const std::vector<Block>& blocks = model_.decoder().blocks();
@@ -106,7 +120,6 @@ Tensor IncrementalDecoder::Step(Context& ctx, std::span<const int32_t> active,
   const BlockDims& dims = model_.dims();
   Tensor y(ctx, x.shape(), dims.compute), rstd(ctx, {x.shape().dim(0)}, dims.statistics());
   model_.decoder().final_norm().Forward(ctx, x, y, rstd);
-  ++position_;
   return model_.WholeLogits(ctx, y);
 }
 

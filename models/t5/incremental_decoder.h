@@ -21,7 +21,7 @@ class IncrementalDecoder {
 
   // Feeds one token to each of the `active` sequences (indices into the batch) and returns the
   // logits of the next ones, [active, vocab] f32 (f64). A sequence that was left out of a step may
-  // not come back.
+  // not come back. Repeated work (core/tensor/repeated_work.h), unless the axis has several ranks.
   Tensor Step(Context& ctx, std::span<const int32_t> active, std::span<const int32_t> ids);
 
  private:
@@ -36,6 +36,8 @@ class IncrementalDecoder {
   };
   Segments SelfSegments(std::span<const int32_t> active) const;
   Segments CrossSegments(std::span<const int32_t> active) const;
+  // Step at this position.
+  Tensor Logits(Context& ctx, std::span<const int32_t> active, std::span<const int32_t> ids);
   void SelfAttention(Context& ctx, const AttentionBlock& block, LayerCache& cache,
                      std::span<const int32_t> active, View x) const;
   void CrossAttention(Context& ctx, const AttentionBlock& block, const LayerCache& cache,
