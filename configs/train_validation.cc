@@ -101,6 +101,23 @@ absl::Status CheckSharing(const config::TrainConfig& config) {
   return absl::OkStatus();
 }
 
+// Graphs hold what a rank does alone on its GPU.
+absl::Status CheckCudaGraphs(const config::TrainConfig& config) {
+  if (!config.cuda_graphs()) return absl::OkStatus();
+  if (config.device() != config::CUDA) {
+    return Wrong("device", config::Device_Name(config.device()), "CUDA with cuda_graphs");
+  }
+  if (config.mesh().tensor() > 1) {
+    return Wrong("mesh.tensor", absl::StrCat(config.mesh().tensor()),
+                 "1 with cuda_graphs, which hold no sums over ranks");
+  }
+  if (config.mesh().zero_stage() != 0) {
+    return Wrong("mesh.zero_stage", absl::StrCat(config.mesh().zero_stage()),
+                 "0 with cuda_graphs, which hold no sums over ranks");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckRun(const config::TrainConfig& config) {
   if (config.work_dir().empty()) return Missing("work_dir", "name the folder the run lives in");
   if (!config.has_steps()) return Missing("steps", "say how many optimizer updates the run has");
@@ -111,6 +128,7 @@ absl::Status CheckRun(const config::TrainConfig& config) {
   RETURN_IF_ERROR(AtLeast("mesh.data", config.mesh().data(), 0));
   RETURN_IF_ERROR(AtLeast("mesh.tensor", config.mesh().tensor(), 1));
   RETURN_IF_ERROR(CheckSharing(config));
+  RETURN_IF_ERROR(CheckCudaGraphs(config));
   RETURN_IF_ERROR(
       Above("mesh.collective_timeout_seconds", config.mesh().collective_timeout_seconds(), 0));
   RETURN_IF_ERROR(AtLeast("checkpoint.every_steps", config.checkpoint().every_steps(), 1));

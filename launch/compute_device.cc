@@ -30,7 +30,7 @@ HostPlace PlaceOnHost(Communicator& world) {
 }
 
 // Sets `bus` to what names the GPU on its host.
-absl::StatusOr<ComputeDevice> OpenGpu(const HostPlace& place, std::string* bus) {
+absl::StatusOr<ComputeDevice> OpenGpu(const HostPlace& place, bool graphs, std::string* bus) {
   std::string why;
   const int gpus = CudaDeviceCount(&why);
   if (gpus == 0) return absl::FailedPreconditionError(absl::StrCat("no GPU can be used: ", why));
@@ -38,10 +38,11 @@ absl::StatusOr<ComputeDevice> OpenGpu(const HostPlace& place, std::string* bus) 
   ComputeDevice device;
   ASSIGN_OR_RETURN(const CudaDeviceInfo info, ReadCudaDevice(gpu));
   *bus = info.bus;
-  ASSIGN_OR_RETURN(device.memory, CreateCudaAllocator(gpu));
+  ASSIGN_OR_RETURN(device.memory, CreateCudaAllocator(gpu, {.graphs = graphs}));
   device.rated_bf16_tflops = RatedBf16Tflops(info.name);
   device.description =
       absl::StrCat("GPU ", gpu, " of ", gpus, ": ", info.name, ", ", HumanBytes(info.memory_bytes));
+  if (graphs) absl::StrAppend(&device.description, ", CUDA graphs");
   device.rank_bytes = info.memory_bytes;
   return device;
 }
@@ -66,11 +67,16 @@ ComputeDevice OpenCpu(const HostPlace& place, absl::string_view why) {
 
 }  // namespace
 
-absl::StatusOr<ComputeDevice> OpenComputeDevice(config::Device wanted, Communicator& world) {
+absl::StatusOr<ComputeDevice> OpenComputeDevice(config::Device wanted, Communicator& world,
+                                                bool cuda_graphs) {
+  if (cuda_graphs && wanted != config::CUDA) {
+    return absl::InvalidArgumentError(absl::StrCat("the device is ", config::Device_Name(wanted),
+                                                   "; with CUDA graphs it must be CUDA"));
+  }
   const HostPlace place = PlaceOnHost(world);
   if (wanted == config::CPU) return OpenCpu(place, "");
   std::string bus;
-  absl::StatusOr<ComputeDevice> gpu = OpenGpu(place, &bus);
+  absl::StatusOr<ComputeDevice> gpu = OpenGpu(place, cuda_graphs, &bus);
   const absl::Status all = AgreeOnStatus(world, gpu.status());
   if (all.ok()) {
     ShareGpu(world, bus, *gpu);

@@ -26,8 +26,10 @@ struct ComputeDevice {
 
 // The device of this rank, for the calling thread. CUDA without a usable GPU is an error that says
 // why, the same on every rank; AUTO takes GPUs where every rank has one, else the CPU. The ranks of
-// a host are dealt to its GPUs in turn; several may share one. Collective.
-absl::StatusOr<ComputeDevice> OpenComputeDevice(config::Device wanted, Communicator& world);
+// a host are dealt to its GPUs in turn; several may share one. `cuda_graphs`: repeated work is
+// launched as CUDA graphs; an error unless CUDA is wanted. Collective.
+absl::StatusOr<ComputeDevice> OpenComputeDevice(config::Device wanted, Communicator& world,
+                                                bool cuda_graphs = false);
 
 // Reads AUTO, CPU or CUDA, in capitals or not.
 absl::StatusOr<config::Device> ParseDevice(absl::string_view text);

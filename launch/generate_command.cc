@@ -77,7 +77,8 @@ absl::Status Run(const CommandInput& input) {
   ASSIGN_OR_RETURN(const config::Device wanted, ParseDevice(flags.Get("device", "CPU")));
   // Not the job's ranks: this command runs on one alone.
   LocalCommunicator alone;
-  ASSIGN_OR_RETURN(const ComputeDevice device, OpenComputeDevice(wanted, alone));
+  ASSIGN_OR_RETURN(const ComputeDevice device,
+                   OpenComputeDevice(wanted, alone, flags.Has("cuda-graphs")));
   Generator generator(*device.memory);
   generator.max_new_tokens = max_new_tokens;
   RETURN_IF_ERROR(generator.Load(flags.Get("model"), compute));
@@ -118,7 +119,9 @@ Command GenerateCommand() {
                  .help = "length limit of an answer (128)"},
                 {.name = "batch", .value_hint = "N", .help = "prompts answered together (64)"},
                 {.name = "compute", .value_hint = "DTYPE", .help = "f32 or bf16 (f32)"},
-                {.name = "device", .value_hint = "DEVICE", .help = "CPU, CUDA or AUTO (CPU)"}},
+                {.name = "device", .value_hint = "DEVICE", .help = "CPU, CUDA or AUTO (CPU)"},
+                {.name = "cuda-graphs",
+                 .help = "with --device CUDA: launch each token as one CUDA graph"}},
       .example =
           "frond generate --model runs/a/checkpoints/step_00001000 --prompt 'German: 3 kilometers'",
       .run = Run};

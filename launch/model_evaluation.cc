@@ -46,7 +46,8 @@ absl::StatusOr<EvaluatedModel> EvaluateModel(const config::TrainConfig& config,
                                              const ModelToEvaluate& wanted, Communicator& world,
                                              StopSignal* stop) {
   omp_set_num_threads(ThreadsPerRank(config.threads(), world));
-  ASSIGN_OR_RETURN(const ComputeDevice device, OpenComputeDevice(config.device(), world));
+  ASSIGN_OR_RETURN(const ComputeDevice device,
+                   OpenComputeDevice(config.device(), world, config.cuda_graphs()));
   Context ctx(*device.memory);
   const int tensor_ranks = world.size() > 1 ? config.mesh().tensor() : 1;
   DeviceGroup group;  // activations travel along a tensor axis only

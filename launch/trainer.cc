@@ -35,7 +35,8 @@ Trainer::Trainer(const config::TrainConfig& config, Communicator& world, StopSig
 
 absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const config::TrainConfig& config,
                                                          Communicator& world, StopSignal* stop) {
-  ASSIGN_OR_RETURN(ComputeDevice device, OpenComputeDevice(config.device(), world));
+  ASSIGN_OR_RETURN(ComputeDevice device,
+                   OpenComputeDevice(config.device(), world, config.cuda_graphs()));
   std::unique_ptr<Trainer> trainer(new Trainer(config, world, stop, std::move(device)));
   RETURN_IF_ERROR(trainer->SetUp());
   return trainer;

@@ -106,6 +106,18 @@ TEST(ValidateTrainConfig, CudnnIsForGpus) {
             "model.cross_attention is CUDNN; it must be FROND unless device is CUDA or AUTO");
 }
 
+TEST(ValidateTrainConfig, RefusesWhatCudaGraphsCannotHold) {
+  const std::string on = "cuda_graphs=true", gpu = "device=CUDA";
+  EXPECT_EQ(ErrorAfter({on, gpu}), "");
+  EXPECT_EQ(ErrorAfter({"cuda_graphs=false"}), "");
+  EXPECT_EQ(ErrorAfter({on}), "device is CPU; it must be CUDA with cuda_graphs");
+  EXPECT_EQ(ErrorAfter({on, "device=AUTO"}), "device is AUTO; it must be CUDA with cuda_graphs");
+  EXPECT_EQ(ErrorAfter({on, gpu, "mesh.tensor=2"}),
+            "mesh.tensor is 2; it must be 1 with cuda_graphs, which hold no sums over ranks");
+  EXPECT_EQ(ErrorAfter({on, gpu, "mesh.zero_stage=2"}),
+            "mesh.zero_stage is 2; it must be 0 with cuda_graphs, which hold no sums over ranks");
+}
+
 // An override and the error it leads to.
 struct Case {
   const char* set;

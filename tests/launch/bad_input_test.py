@@ -129,6 +129,7 @@ def configs(cases):
     train("not a number", "schedule.learning_rate is nan", replace=[("rate: 0.02", "rate: nan")])
     train("more ranks than launched", "data=2", "needs 2 ranks", "1 was", append="mesh { data: 2 }\n")
     train("more tensor ranks than launched", "tensor=2", "needs 2 ranks", append="mesh { tensor: 2 }\n")
+    train("CUDA graphs without a GPU", "device is CPU", "CUDA with cuda_graphs", append="cuda_graphs: true\n")
     train("a stage of ZeRO", "mesh.zero_stage is 1", "0 or 2", append="mesh { zero_stage: 1 }\n")
     train("chunks of shared tokens", "model.chunk_tokens", "mesh.sequence_parallel",
           replace=[("dropout: 0.1", "dropout: 0.1 recompute: BLOCK chunk_tokens: 100")], append="mesh { sequence_parallel: true }\n")

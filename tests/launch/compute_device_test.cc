@@ -21,6 +21,17 @@ TEST(ComputeDeviceTest, TheCpuIsThereWhateverElseIs) {
   EXPECT_EQ(device->description, "CPU");
 }
 
+TEST(ComputeDeviceTest, GraphsAreForGpus) {
+  LocalCommunicator world;
+  for (const config::Device device : {config::CPU, config::AUTO}) {
+    const auto refused = OpenComputeDevice(device, world, /*cuda_graphs=*/true);
+    EXPECT_EQ(
+        std::string(refused.status().message()),
+        "the device is " + config::Device_Name(device) + "; with CUDA graphs it must be CUDA");
+    EXPECT_EQ(ExitCode(refused.status()), 2);
+  }
+}
+
 TEST(ComputeDeviceTest, SaysWhyThereIsNoGpu) {
   std::string why;
   if (CudaDeviceCount(&why) > 0) GTEST_SKIP() << "there is a GPU";
