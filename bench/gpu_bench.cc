@@ -27,6 +27,8 @@
 #include "core/ops/rms_norm.h"
 #include "core/tensor/cuda_device.h"
 #include "core/tensor/transfer.h"
+#include "eval/greedy_decode.h"
+#include "models/t5/t5_model.h"
 #include "optim/adafactor.h"
 
 namespace frond {
@@ -378,6 +380,45 @@ void BenchOptimizer(Bench& bench) {
   });
 }
 
+// The update of all parameters of a model, and greedy decoding of 16 prompts: small kernels, whose
+// launches count. `how`: launched one by one, or as CUDA graphs, as the context does.
+void BenchRepeatedWork(Bench& bench, const std::string& how, bool small) {
+  Context& ctx = bench.ctx();
+  T5Config config;           // mT5-small
+  config.eos_token_id = -1;  // answers never end
+  if (small) {
+    config.vocab_size = 320;
+    config.d_model = config.d_ff = 64;
+    config.d_kv = 32;
+    config.num_heads = 2;
+    config.num_layers = config.num_decoder_layers = 1;
+  }
+  T5Model model(config, {.compute = DType::kBF16});
+  model.params().Initialize(ctx, 1);
+  model.params().PrepareCompute(ctx, /*for_training=*/false);
+  Batch prompts;
+  for (int e = 0; e < 16; ++e) {
+    for (int t = 0; t < 32; ++t) prompts.source_ids.push_back(2 + (e * 31 + t * 7) % 300);
+    prompts.source_offsets.push_back(static_cast<int32_t>(prompts.source_ids.size()));
+  }
+  const int64_t tokens = small ? 3 : 32;
+  bench.Measure("decoding mt5-small, 16 x " + std::to_string(tokens) + " tokens, " + how, 0, 0,
+                [&] { GreedyDecode(ctx, model, prompts, tokens); });
+  Adafactor optimizer{AdafactorOptions{}};
+  optimizer.Register(ctx, model.params());
+  std::vector<Tensor> gradients;
+  std::vector<ParamUpdate> updates;
+  double elements = 0;
+  for (const auto& param : model.params().params()) {
+    gradients.push_back(bench.Values(param->shape, DType::kF32));
+    updates.push_back({.param = param.get(), .master = param->master(), .grad = gradients.back()});
+    elements += static_cast<double>(param->shape.num_elements());
+  }
+  int64_t step = 0;
+  bench.Measure("adafactor mt5-small, all parameters, " + how, 0, 6 * 4.0 * elements,
+                [&] { optimizer.Update(ctx, updates, {.step = step++, .learning_rate = 1e-3}); });
+}
+
 int Run(const Options& options) {
   std::string why;
   if (CudaDeviceCount(&why) == 0) {
@@ -415,6 +456,14 @@ int Run(const Options& options) {
   BenchRows(bench);
   BenchOptimizer(bench);
   BenchVocabulary(bench);
+  BenchRepeatedWork(bench, "launch by launch", options.small);
+  {
+    const auto graph_memory = CreateCudaAllocator(0, {.graphs = true});
+    CHECK_OK(graph_memory.status());
+    Context graph_ctx(**graph_memory);
+    Bench graph_bench(graph_ctx, options, sizes);
+    BenchRepeatedWork(graph_bench, "CUDA graphs", options.small);
+  }
   // Last: what goes wrong in there costs no other line.
   for (const int32_t length : sizes.lengths) {
     BenchCudnnAttention(bench, "attention encoder", length, false, {.bias = true});
