@@ -183,10 +183,16 @@ void BenchAttention(Bench& bench, const std::string& name, int32_t length, bool 
   segments.PutInto(spec);
   spec.dropout_rate = dropout;
   spec.key_token_keys = keys;
-  const Shape wide = {tokens, int64_t{spec.num_heads} * spec.head_dim};
-  const auto make = [&] { return bench.Values(wide, DType::kBF16); };
-  const Tensor q = make(), k = make(), v = make(), dout = make();
-  Tensor out = make(), dq = make(), dk = make(), dv = make();
+  const int64_t width = int64_t{spec.num_heads} * spec.head_dim;
+  const auto make = [&](int64_t columns) { return bench.Values({tokens, columns}, DType::kBF16); };
+  // Side by side, as the joined product of a layer writes them.
+  const Tensor qkv = make(3 * width), dout = make(width);
+  Tensor out = make(width), dqkv = make(3 * width);
+  const auto part = [&](auto view, int64_t i) {
+    return ColumnsOf(view, i * width, (i + 1) * width);
+  };
+  const ConstColumns q = part(qkv.view(), 0), k = part(qkv.view(), 1), v = part(qkv.view(), 2);
+  const Columns dq = part(dqkv.view(), 0), dk = part(dqkv.view(), 1), dv = part(dqkv.view(), 2);
   Tensor lse = bench.Values({tokens, spec.num_heads}, DType::kF32);
   Tensor table, dtable;
   if (bias) {
@@ -242,9 +248,14 @@ void BenchCrossAttention(Bench& bench, int32_t length, bool ragged, float dropou
   spec.key_token_keys = token_keys;
   spec.engine = engine;
   const int64_t width = int64_t{spec.num_heads} * spec.head_dim;
-  const auto make = [&](int64_t rows) { return bench.Values({rows, width}, DType::kBF16); };
-  const Tensor q = make(queries), k = make(keys), v = make(keys), dout = make(queries);
-  Tensor out = make(queries), dq = make(queries), dk = make(keys), dv = make(keys);
+  const auto make = [&](int64_t rows, int64_t columns) {
+    return bench.Values({rows, columns}, DType::kBF16);
+  };
+  // k and v side by side, as the joined product of a layer writes them.
+  const Tensor q = make(queries, width), kv = make(keys, 2 * width), dout = make(queries, width);
+  Tensor out = make(queries, width), dq = make(queries, width), dkv = make(keys, 2 * width);
+  const ConstColumns k = ColumnsOf(kv.view(), 0, width), v = ColumnsOf(kv.view(), width, 2 * width);
+  const Columns dk = ColumnsOf(dkv.view(), 0, width), dv = ColumnsOf(dkv.view(), width, 2 * width);
   Tensor lse = bench.Values({queries, spec.num_heads}, DType::kF32);
   const double pairs = AttentionPairs(spec);
   bench.Measure(name + " forward", 4.0 * spec.head_dim * pairs, 0,

@@ -90,7 +90,8 @@ JoinedParams& ParamStore::Join(std::vector<Param*> parts) {
   auto joined = std::make_unique<JoinedParams>();
   for (Param* part : parts) {
     const Param& first = *parts.front();
-    CHECK(part->spec.use == ParamUse::kMatrix && part->joined == nullptr) << part->name;
+    CHECK(part->spec.use == ParamUse::kMatrix) << part->name << " is not a matrix of products only";
+    CHECK(part->joined == nullptr) << part->name << " is joined already";
     CHECK(part->section == first.section && part->shape.dim(1) == first.shape.dim(1) &&
           part->spec.partition.split_dim == first.spec.partition.split_dim)
         << part->name << " beside " << first.name;

@@ -194,8 +194,8 @@ class ParamStore {
   MasterFormat masters_;
   AxisPlace tensor_, shards_;
   WeightGate* gate_ = nullptr;
+  std::vector<std::unique_ptr<JoinedParams>> joined_;  // outlive their parts
   std::vector<std::unique_ptr<Param>> params_;
-  std::vector<std::unique_ptr<JoinedParams>> joined_;
   std::vector<std::vector<Param*>> sections_{1};
   std::unordered_map<std::string, Param*> by_name_;
 };

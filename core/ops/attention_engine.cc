@@ -7,7 +7,7 @@
 namespace frond {
 namespace {
 
-// Of the gradient, on every GPU that Frond runs on.
+// Of the gradient on a Hopper GPU.
 constexpr int kHeadDimUnit = 8, kMostHeadDim = 128;
 
 }  // namespace

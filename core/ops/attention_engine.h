@@ -11,8 +11,9 @@ namespace frond {
 
 enum class AttentionEngine : uint8_t {
   kFrond,  // ours, on every device
-  // cuDNN's fused kernels: on a GPU, in bf16, neither causal nor with a bias. Dropout drops what
-  // ours drops; the same inputs give the same bits.
+  // cuDNN's fused kernels: on a GPU, in bf16, neither causal nor with a bias, over segments that
+  // lie in rising order and do not overlap. Dropout drops what ours drops; the same inputs give the
+  // same bits.
   kCudnn,
 };
 

@@ -46,7 +46,8 @@ struct AttentionGroups {
 constexpr int64_t kBytesPerScore = 2;
 constexpr int64_t kMostScoreBytes = int64_t{1} << 30;
 
-// One group of all segments with queries and keys.
+// One group of all segments with queries and keys. Segments lie in rising order and do not overlap,
+// here and in GradientGroups.
 AttentionGroups ForwardGroups(const AttentionSpec& spec, int64_t query_rows, int64_t key_rows);
 // Groups that keep to kMostScoreBytes: one, unless that is too large; then the segments with the
 // most scores come first, so that a long one does not make room for itself in a batch of short

@@ -16,7 +16,7 @@ enum class Write : uint8_t { kAssign, kAccumulate };
 void MatMul(Context& ctx, ConstColumns a, Trans trans_a, ConstView b, Trans trans_b, Write mode,
             View c);
 
-// c = op(a) op(b) + addend, rounded once. addend has c's shape and dtype and may be c.
+// c = op(a) op(b) + addend, rounded once; a as above. addend has c's shape and dtype and may be c.
 void MatMulAdd(Context& ctx, ConstColumns a, Trans trans_a, ConstView b, Trans trans_b,
                ConstView addend, View c);
 

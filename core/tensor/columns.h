@@ -1,7 +1,7 @@
 // Some neighbouring columns of a matrix, borrowed for a call: rows are contiguous, and the next one
 // begins `pitch` elements further on. A whole matrix is one of all its columns.
 //
-// Products that share their input write one wide result side by side (core/nn/joined_linear.h);
+// Products that share their input write one wide result side by side (core/nn/linear.h);
 // what reads a part of it takes columns.
 #pragma once
 

@@ -12,13 +12,19 @@ Scope AttentionScope(const Scope& scope, const AttentionRole& role) {
 
 double InverseRoot(int64_t size) { return 1.0 / std::sqrt(static_cast<double>(size)); }
 
+std::vector<JoinedLinear::Part> KeysAndValues(const Scope& scope, const T5Config& config) {
+  const double stddev = InverseRoot(config.d_model);
+  return {{scope / "k", config.inner_dim(), stddev}, {scope / "v", config.inner_dim(), stddev}};
+}
+
+// To q, and k and v of self-attention.
 JoinedLinear Projection(ParamStore& store, const Scope& scope, const T5Config& config,
-                        const std::vector<const char*>& names) {
-  std::vector<JoinedLinear::Part> parts;
-  for (const absl::string_view name : names) {
-    // The queries' initialiser holds the 1/sqrt(d_kv) that T5's scores leave out.
-    const int64_t terms = config.d_model * (name == "q" ? config.d_kv : 1);
-    parts.push_back({scope / name, config.inner_dim(), InverseRoot(terms)});
+                        const AttentionRole& role) {
+  // The queries' initialiser holds the 1/sqrt(d_kv) that T5's scores leave out.
+  std::vector<JoinedLinear::Part> parts = {
+      {scope / "q", config.inner_dim(), InverseRoot(config.d_model * config.d_kv)}};
+  if (!role.is_cross) {
+    for (JoinedLinear::Part& part : KeysAndValues(scope, config)) parts.push_back(std::move(part));
   }
   return {store, parts, config.d_model, Partition::Split(0)};
 }
@@ -26,7 +32,7 @@ JoinedLinear Projection(ParamStore& store, const Scope& scope, const T5Config& c
 std::optional<JoinedLinear> MemoryProjection(ParamStore& store, const Scope& scope,
                                              const T5Config& config, const AttentionRole& role) {
   if (!role.is_cross) return std::nullopt;
-  return Projection(store, scope, config, {"k", "v"});
+  return JoinedLinear(store, KeysAndValues(scope, config), config.d_model, Partition::Split(0));
 }
 
 }  // namespace
@@ -35,9 +41,7 @@ AttentionBlock::AttentionBlock(ParamStore& store, const Scope& scope, const Bloc
                                AttentionRole role)
     : dims_(dims),
       role_(role),
-      projection_(Projection(
-          store, AttentionScope(scope, role), *dims.config,
-          role.is_cross ? std::vector<const char*>{"q"} : std::vector<const char*>{"q", "k", "v"})),
+      projection_(Projection(store, AttentionScope(scope, role), *dims.config, role)),
       memory_projection_(MemoryProjection(store, AttentionScope(scope, role), *dims.config, role)),
       o_(store, AttentionScope(scope, role) / "o", dims.config->inner_dim(), dims.config->d_model,
          InverseRoot(dims.config->inner_dim()), Partition::Split(1)),

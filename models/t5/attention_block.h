@@ -61,7 +61,10 @@ class AttentionBlock {
   // To q, k and v side by side, or of cross-attention to q.
   const JoinedLinear& projection() const { return projection_; }
   // Of cross-attention: to k and v side by side.
-  const JoinedLinear& memory_projection() const { return *memory_projection_; }
+  const JoinedLinear& memory_projection() const {
+    CHECK(role_.is_cross);
+    return *memory_projection_;
+  }
   const Linear& o() const { return o_; }
   // Of this rank's heads, without segments, dropout and another engine than ours.
   AttentionSpec Spec() const;

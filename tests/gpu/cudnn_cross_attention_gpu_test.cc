@@ -70,15 +70,20 @@ class CrossAttentionRun {
     const DType statistics = dtype == DType::kF64 ? DType::kF64 : DType::kF32;
     AttentionSpec spec = spec_;
     spec.engine = engine;
-    const Tensor q = Make(ctx, q_, dtype), k = Make(ctx, k_, dtype), v = Make(ctx, v_, dtype);
+    const Tensor q = Make(ctx, q_, dtype), kv = Make(ctx, SideBySide(k_, v_), dtype, 2);
     const Tensor dout = Make(ctx, dout_, dtype);
     Tensor out = Unset(ctx, q.shape(), dtype), dq = Unset(ctx, q.shape(), dtype);
-    Tensor dk = Unset(ctx, k.shape(), dtype), dv = Unset(ctx, k.shape(), dtype);
+    Tensor dkv = Unset(ctx, kv.shape(), dtype);
     Tensor lse = Unset(ctx, {query_rows_, spec.num_heads}, statistics);
+    const int64_t width = Width();
+    const ConstColumns k = ColumnsOf(kv.view(), 0, width);
+    const ConstColumns v = ColumnsOf(kv.view(), width, 2 * width);
     Attention(ctx, q, k, v, {}, spec, out, lse);
-    AttentionGrad(ctx, dout, q, k, v, {}, out, lse, spec, dq, dk, dv, {});
-    return {ToDoubles(ctx, out), ToDoubles(ctx, lse), ToDoubles(ctx, dq), ToDoubles(ctx, dk),
-            ToDoubles(ctx, dv)};
+    AttentionGrad(ctx, dout, q, k, v, {}, out, lse, spec, dq, ColumnsOf(dkv.view(), 0, width),
+                  ColumnsOf(dkv.view(), width, 2 * width), {});
+    const std::vector<double> dboth = ToDoubles(ctx, dkv);
+    return {ToDoubles(ctx, out), ToDoubles(ctx, lse), ToDoubles(ctx, dq), Half(dboth, 0),
+            Half(dboth, 1)};
   }
 
  private:
@@ -93,8 +98,29 @@ class CrossAttentionRun {
     }
     return values;
   }
-  Tensor Make(Context& ctx, const std::vector<double>& values, DType dtype) const {
-    Tensor tensor(ctx, {static_cast<int64_t>(values.size()) / Width(), Width()}, dtype);
+  // Rows of both, as a layer's product of keys and values writes them.
+  std::vector<double> SideBySide(const std::vector<double>& a, const std::vector<double>& b) const {
+    std::vector<double> both;
+    for (size_t at = 0; at < a.size(); at += static_cast<size_t>(Width())) {
+      for (const auto* from : {&a, &b}) {
+        const auto row = from->begin() + static_cast<int64_t>(at);
+        both.insert(both.end(), row, row + Width());
+      }
+    }
+    return both;
+  }
+  // The left or the right half of every row.
+  std::vector<double> Half(const std::vector<double>& both, int64_t which) const {
+    std::vector<double> half;
+    for (auto row = both.begin(); row != both.end(); row += 2 * Width()) {
+      half.insert(half.end(), row + which * Width(), row + (which + 1) * Width());
+    }
+    return half;
+  }
+  Tensor Make(Context& ctx, const std::vector<double>& values, DType dtype,
+              int64_t matrices = 1) const {
+    const int64_t columns = matrices * Width();
+    Tensor tensor(ctx, {static_cast<int64_t>(values.size()) / columns, columns}, dtype);
     if (dtype == DType::kF64) {
       CopyFromHost(ctx, values.data(), tensor);
       return tensor;

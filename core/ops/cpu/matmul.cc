@@ -196,9 +196,19 @@ bool ExecuteParts(Context& ctx, const ProductKey& whole, ConstColumns a, ConstVi
   return true;
 }
 
-Tensor ToF32(Context& ctx, ConstView x) {
-  Tensor wide(ctx, x.shape, DType::kF32, MemoryKind::kWorkspace);
-  if (ctx.device() != Device::kMeta) Cast(ctx, x, wide);
+// Dense.
+Tensor ToF32(Context& ctx, ConstColumns x) {
+  Tensor wide(ctx, x.shape(), DType::kF32, MemoryKind::kWorkspace);
+  if (ctx.device() == Device::kMeta) return wide;
+  const auto cast = [&](int64_t row, Shape shape) {
+    const auto* from = static_cast<const char*>(x.data) + row * x.pitch * DTypeSize(x.dtype);
+    Cast(ctx, {from, shape, x.dtype}, {wide.As<float>() + row * x.columns, shape, DType::kF32});
+  };
+  if (x.is_dense()) {
+    cast(0, x.shape());
+  } else {
+    for (int64_t row = 0; row < x.rows; ++row) cast(row, {x.columns});
+  }
   return wide;
 }
 
@@ -207,10 +217,7 @@ void MultiplyInF32(Context& ctx, ConstColumns a, Trans trans_a, ConstView b, Tra
                    const std::pair<Write, View>& result) {
   CHECK(a.dtype == DType::kBF16) << "oneDNN has no product for " << DTypeName(a.dtype);
   const auto& [mode, c] = result;
-  // The elements between the columns are converted too.
-  const int64_t spanned = (a.rows - 1) * a.pitch + a.columns;
-  const Tensor wide = ToF32(ctx, {a.data, {spanned}, a.dtype});
-  const ConstColumns wide_a = {wide.view().data, a.rows, a.columns, a.pitch, DType::kF32};
+  const Tensor wide_a = ToF32(ctx, a);
   const Tensor wide_b = ToF32(ctx, b);
   if (c.dtype == DType::kF32) return cpu::MatMul(ctx, wide_a, trans_a, wide_b, trans_b, mode, c);
   Tensor wide_c = ToF32(ctx, c);

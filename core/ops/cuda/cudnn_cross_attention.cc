@@ -234,9 +234,10 @@ absl::Status ProbeCudnnAttention(Context& ctx, int num_heads, int head_dim) {
   const int64_t width = int64_t{num_heads} * head_dim;
   auto& plans = ctx.Backend<CudnnPlans>();
   RETURN_IF_ERROR(plans.Open());
+  // k and v are halves of one matrix.
+  const CudnnPitches pitches = {.q = width, .k = 2 * width, .v = 2 * width, .dv = 2 * width};
   for (const CudnnPass pass : {CudnnPass::kForward, CudnnPass::kGradient}) {
-    const absl::Status status =
-        plans.Build(SegmentsOf(kProbe, spec, {width, width, width, width}), pass).status();
+    const absl::Status status = plans.Build(SegmentsOf(kProbe, spec, pitches), pass).status();
     if (status.ok()) continue;
     return absl::FailedPreconditionError(
         absl::StrCat("this GPU has no plan for ",

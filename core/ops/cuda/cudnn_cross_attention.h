@@ -1,11 +1,11 @@
 // core/ops/attention.h through cuDNN's fused kernels, where spec.engine asks for them: bf16, no
 // bias, not causal. Only in builds with cuDNN (kHaveCudnn); contracts are the op's.
 //
-// cuDNN's statistics are our lse, bit for bit where they lie. Dropout is a factor on the rows of v
-// and of its gradient (attention_keep.h): those are rounded to bf16 once more each. The gradient is
-// the one of cuDNN's whose bits repeat (core/ops/attention_groups.h says what it takes). Plans are
-// kept by the context. Where cuDNN refuses one after all, or fails, the process ends with its
-// words.
+// cuDNN's statistics mean what our lse does and are written where it lies. Dropout is a factor on
+// the rows of v and of its gradient (attention_keep.h): those are rounded to bf16 once more each.
+// The gradient is the one of cuDNN's whose bits repeat (core/ops/attention_groups.h says what it
+// takes). Plans are kept by the context. Where cuDNN refuses one after all, or fails, the process
+// ends with its words.
 #pragma once
 
 #include "absl/status/status.h"
@@ -34,7 +34,8 @@ void CudnnCrossAttentionGrad(Context& ctx, ConstView dout, ConstColumns q, Const
 // Loads cuDNN and builds a plan of each pass for heads like these. Errors say what is missing.
 absl::Status ProbeCudnnAttention(Context& ctx, int num_heads, int head_dim);
 
-// What cuDNN would run for a group on a device that need not be here; see PlanCudnnAttention.
+// What cuDNN would run for a group on a device that need not be here; see PlanCudnnAttention. The
+// facts say nothing of kept_bytes, which depend on the rows.
 absl::StatusOr<CudnnPlanFacts> PlanCudnnGroup(const BatchSizes& sizes, const AttentionSpec& spec,
                                               const CudnnPitches& pitches, CudnnPass pass,
                                               absl::string_view device);

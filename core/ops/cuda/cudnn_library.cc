@@ -2,6 +2,9 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 
@@ -57,6 +60,7 @@ absl::Status CudnnLibrary::Check(cudnnStatus_t status, const char* what) const {
   if (status == CUDNN_STATUS_SUCCESS) return absl::OkStatus();
   char reason[1024] = "";
   last_error_string(reason, sizeof(reason));
+  std::replace(std::begin(reason), std::end(reason), '\n', ' ');
   return absl::FailedPreconditionError(absl::StrCat("cuDNN ", version_text(), ": ", what, ": ",
                                                     error_string(status),
                                                     reason[0] == '\0' ? "" : ": ", reason));

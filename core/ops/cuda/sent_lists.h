@@ -1,5 +1,5 @@
 // Lists that the kernels of many calls read, in device memory: dropout's token keys, attention's
-// items. The layers of a pass, forward and backward, have the same few, so that each is sent once.
+// items, the segments of a group for cuDNN. The layers of a pass, forward and backward, have the same few, so that each is sent once.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ class SentLists : public BackendState {
   }
   int64_t num_sent() const { return num_sent_; }
 
-  // Keys and items of source and target tokens, each in as many chunks as a large step has.
+  // Keys, items and groups of source and target tokens, each in as many chunks as a large step has.
   static constexpr size_t kMaxLists = 128;
 
  private:

@@ -136,13 +136,34 @@ TEST_P(JoinedLinearTest, GradientsAreEachOnes) {
             GetParam() == DType::kBF16 ? 2.5e-3 : 1e-6);
 }
 
+TEST_P(JoinedLinearTest, FormsFollowTheValues) {
+  const Tensor x = Draw({kTokens, kIn});
+  Tensor before(ctx_, {kTokens, joined_->out()}, GetParam()), after = Draw(before.shape());
+  joined_->Forward(ctx_, x, before);
+  for (const auto& param : together_.params()) {
+    Tensor doubled(ctx_, param->shape, param->value.dtype());
+    Fill(ctx_, 0, doubled);
+    for (int i = 0; i < 2; ++i) AddScaled(ctx_, 1, param->value, Write::kAccumulate, doubled);
+    Copy(ctx_, doubled, param->value);
+  }
+  together_.PrepareCompute(ctx_, /*for_training=*/false);
+  joined_->Forward(ctx_, x, after);
+  std::vector<double> twice = ToDoubles(ctx_, before);
+  for (double& value : twice) value *= 2;
+  EXPECT_EQ(ToDoubles(ctx_, after), twice);
+  EXPECT_TRUE(together_.params().front()->joined->forms.backward.empty());
+}
+
 TEST(JoinTest, RefusesWhatDoesNotFit) {
   ParamStore store(DType::kF32);
   Param& a = store.Add(Scope("a"), {.shape = {3, 4}, .partition = {}, .init = {}});
   Param& b = store.Add(Scope("b"), {.shape = {3, 5}, .partition = {}, .init = {}});
   EXPECT_DEATH(store.Join({&a, &b}), "b beside a");
   store.Join({&a});
-  EXPECT_DEATH(store.Join({&a}), "a");
+  EXPECT_DEATH(store.Join({&a}), "a is joined already");
+  Param& table = store.Add(
+      Scope("t"), {.shape = {3, 4}, .partition = {}, .init = {}, .use = ParamUse::kEmbedding});
+  EXPECT_DEATH(store.Join({&table}), "t is not a matrix");
 }
 
 TEST(JoinTest, EveryPartHasItsMaster) {
