@@ -1,5 +1,6 @@
 // Lists that the kernels of many calls read, in device memory: dropout's token keys, attention's
-// items, the segments of a group for cuDNN. The layers of a pass, forward and backward, have the same few, so that each is sent once.
+// items, the segments of a group for cuDNN. The layers of a pass, forward and backward, have the
+// same few, so that each is sent once.
 #pragma once
 
 #include <cstddef>
