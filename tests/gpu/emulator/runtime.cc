@@ -115,11 +115,12 @@ cudaError_t cudaMemsetAsync(void* target, int value, size_t bytes, cudaStream_t 
   return Enqueue(stream, Work::kFill, [=] { std::memset(target, value, bytes); });
 }
 cudaError_t cudaMemset2DAsync(void* target, size_t pitch, int value, size_t width, size_t height,
-                              cudaStream_t) {
-  for (size_t row = 0; row < height; ++row) {
-    std::memset(static_cast<char*>(target) + row * pitch, value, width);
-  }
-  return cudaSuccess;
+                              cudaStream_t stream) {
+  return Enqueue(stream, Work::kFill, [=] {
+    for (size_t row = 0; row < height; ++row) {
+      std::memset(static_cast<char*>(target) + row * pitch, value, width);
+    }
+  });
 }
 cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total_bytes) {
   *free_bytes = *total_bytes = size_t{8} << 30;
