@@ -411,6 +411,8 @@ void BenchRepeatedWork(Bench& bench, const std::string& how, bool small) {
   for (int e = 0; e < 16; ++e) {
     for (int t = 0; t < 32; ++t) prompts.source_ids.push_back(2 + (e * 31 + t * 7) % 300);
     prompts.source_offsets.push_back(static_cast<int32_t>(prompts.source_ids.size()));
+    prompts.target_ids.push_back(1);
+    prompts.target_offsets.push_back(static_cast<int32_t>(prompts.target_ids.size()));
   }
   const int64_t tokens = small ? 3 : 32;
   bench.Measure("decoding mt5-small, 16 x " + std::to_string(tokens) + " tokens, " + how, 0, 0,
