@@ -69,7 +69,7 @@ std::vector<PlanCandidate> ModesOf(const config::TrainConfig& config, const Mesh
   for (const bool update : {false, true}) {
     if (update && !may_update) continue;
     for (const int zero_stage : {0, 2}) {
-      if (zero_stage > 0 && mesh.data == 1) continue;
+      if (zero_stage > 0 && (mesh.data == 1 || config.cuda_graphs())) continue;
       add(update, zero_stage, /*sequence_parallel=*/false);
       if (mesh.tensor > 1) add(update, zero_stage, /*sequence_parallel=*/true);
     }
@@ -122,6 +122,7 @@ class Planner {
                  .candidates = {}};
     for (int tensor = 1; tensor <= cluster_.gpus_per_node(); ++tensor) {
       if (cluster_.gpus_per_node() % tensor != 0) continue;
+      if (tensor > 1 && config_.cuda_graphs()) break;  // they hold no sums over ranks
       RETURN_IF_ERROR(AddMesh({.data = plan.gpus / tensor, .tensor = tensor}, plan));
     }
     const auto order = [](const PlanCandidate& candidate) {

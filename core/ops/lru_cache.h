@@ -14,13 +14,18 @@ class LruCache {
   // `capacity` > 0 entries are kept.
   explicit LruCache(size_t capacity) : capacity_(capacity) {}
 
+  // The entry of `key`, or null. Valid until the next call.
+  const Value* Find(const Key& key) {
+    const auto found = index_.find(key);
+    if (found == index_.end()) return nullptr;
+    order_.splice(order_.begin(), order_, found->second);
+    return &found->second->second;
+  }
+
   // The entry of `key`, made by `make()` where it is not there. Valid until the next call.
   template <class Make>
   const Value& FindOrMake(const Key& key, const Make& make) {
-    if (const auto found = index_.find(key); found != index_.end()) {
-      order_.splice(order_.begin(), order_, found->second);
-      return found->second->second;
-    }
+    if (const Value* found = Find(key)) return *found;
     if (order_.size() == capacity_) {
       index_.erase(order_.back().first);
       order_.pop_back();

@@ -25,8 +25,8 @@ int CudaDeviceCount(std::string* why);
 absl::StatusOr<CudaDeviceInfo> ReadCudaDevice(int device);
 
 struct CudaAllocatorOptions {
-  // Launch repeated work (core/tensor/repeated_work.h) as CUDA graphs. Tensors made in such work
-  // lie in memory that is kept for it; what of that is free counts as workspace.
+  // Launch repeated work (core/tensor/repeated_work.h) as CUDA graphs. Tensors made while it is
+  // captured lie in memory that is kept for it; what of that is free counts as workspace.
   bool graphs = false;
 };
 

@@ -7,8 +7,11 @@
 #include <set>
 
 #include "core/ops/argmax.h"
+#include "core/ops/cuda/matmul.h"
+#include "core/ops/cuda/sent_lists.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/embedding.h"
+#include "core/ops/matmul.h"
 #include "core/tensor/repeated_work.h"
 #include "core/tensor/transfer.h"
 #include "eval/greedy_decode.h"
@@ -164,7 +167,8 @@ TEST_F(RepeatedWorkTest, TensorsMayCrossItsBorders) {
   EXPECT_GE(full.total.live_bytes, 4 * (300 + 2000000 * 5));
   EXPECT_EQ(full.by_kind[static_cast<int>(MemoryKind::kActivations)].live_bytes, 6 * 1536);
   kept.clear();
-  EXPECT_EQ(gpu.memory->Report().total.live_bytes, full.total.live_bytes);
+  // The first run's went back to the pool.
+  EXPECT_EQ(gpu.memory->Report().total.live_bytes, full.total.live_bytes - 1536);
   EXPECT_EQ(gpu.memory->Report().by_kind[static_cast<int>(MemoryKind::kActivations)].live_bytes, 0);
 }
 
@@ -190,6 +194,61 @@ TEST_F(RepeatedWorkTest, HostListsAreThoseOfTheRun) {
   EXPECT_EQ(gpu.counts().launches, 4);
 }
 
+// What a launch has not read yet stays, however much is sent before and behind it.
+TEST_F(RepeatedWorkTest, ManyAndLargeListsArrive) {
+  FROND_PAIR_OR_SKIP(gpu);
+  Context& ctx = gpu.graphs;
+  constexpr int64_t kLists = static_cast<int64_t>(cuda::SentLists::kMaxLists) + 20;
+  const std::vector<int32_t> outside(7 << 18, 1);  // 7 MiB
+  for (int32_t run = 0; run < 4; ++run) {
+    Tensor filler(ctx, {static_cast<int64_t>(outside.size())}, DType::kI32);
+    CopyFromHost(ctx, outside.data(), filler);
+    Tensor all(ctx, {kLists, 4000}, DType::kI32);
+    RunRepeated(ctx, {.owner = this}, [&] {
+      for (int32_t i = 0; i < kLists; ++i) {  // 2.3 MiB, more lists than are kept
+        const std::vector<int32_t> list(4000, 1000 * run + i);
+        const int32_t* device =
+            ctx.Backend<cuda::SentLists>().OnDevice(ctx, std::span<const int32_t>(list));
+        const View row = Rows(all.view(), i, i + 1);
+        ctx.memory().CopyWithin(device, row.bytes(), row.data);
+      }
+    });
+    std::vector<int32_t> got(static_cast<size_t>(kLists * 4000));
+    CopyToHost(ctx, all, got.data());
+    for (size_t at = 0; at < got.size(); at += 3999) {
+      ASSERT_EQ(got[at], 1000 * run + static_cast<int32_t>(at / 4000)) << at;
+    }
+  }
+  EXPECT_EQ(gpu.counts().launches, 3);
+}
+
+// Plans of products stay through any number of others.
+TEST_F(RepeatedWorkTest, TrainingPushesOutNoPlans) {
+  FROND_PAIR_OR_SKIP(gpu);
+  Context& ctx = gpu.graphs;
+  const Tensor a = Draw(ctx, {4200, 1}, 1, 0), b = Draw(ctx, {1, 1}, 1, 1);
+  Tensor c(ctx, {4200, 1}, DType::kF32);
+  const auto multiply = [&](int64_t rows) {
+    MatMul(ctx, Rows(a.view(), 0, rows), Trans::kNo, b, Trans::kNo, Write::kAssign,
+           Rows(c.view(), 0, rows));
+  };
+  const auto repeated = [&] { RunRepeated(ctx, {.owner = this}, [&] { multiply(7); }); };
+  repeated();
+  for (int64_t rows = 1; rows <= 4200; ++rows) multiply(rows);
+  const int64_t plans = cuda::CountMatMulPlans(ctx).plans;
+  repeated();
+  EXPECT_EQ(cuda::CountMatMulPlans(ctx).plans, plans);
+  multiply(1);  // that of the others was pushed out
+  EXPECT_EQ(cuda::CountMatMulPlans(ctx).plans, plans + 1);
+}
+
+TEST_F(RepeatedWorkTest, WorkWithoutLaunchesIsNoGraph) {
+  FROND_PAIR_OR_SKIP(gpu);
+  for (int run = 0; run < 3; ++run) RunRepeated(gpu.graphs, {.owner = this}, [] {});
+  EXPECT_EQ(gpu.counts().launches, 0);
+  EXPECT_EQ(gpu.counts().instantiated, 0);
+}
+
 using RepeatedWorkDeathTest = RepeatedWorkTest;
 
 TEST_F(RepeatedWorkDeathTest, ReadingItsValuesInsideEndsTheProcess) {
@@ -203,6 +262,12 @@ TEST_F(RepeatedWorkDeathTest, ReadingItsValuesInsideEndsTheProcess) {
   };
   EXPECT_DEATH(run([&] { ArgMaxRows(ctx, x); }), "no values yet that the host could read");
   EXPECT_DEATH(run([&] { Synchronize(ctx); }), "nothing can wait for it");
+  const std::vector<int32_t> large(5 << 18, 1);  // 5 MiB
+  Tensor y(ctx, {static_cast<int64_t>(large.size())}, DType::kI32);
+  EXPECT_DEATH(run([&] {
+                 for (int i = 0; i < 2; ++i) CopyFromHost(ctx, large.data(), y);
+               }),
+               "sends too much");
 }
 
 // Optimizers.
@@ -363,8 +428,8 @@ TEST_F(GraphDecodingTest, LogitsAreThoseOfPlainLaunchesToTheBit) {
     const CudaGraphCounts second = gpu.counts();
     EXPECT_EQ(second.launches - first.launches, 3 * kPrompts);
     EXPECT_EQ(second.plain_runs, first.plain_runs);
-    // Sequences that leave change no launches but their sizes.
-    EXPECT_EQ(second.instantiated - before.instantiated, 1);
+    // Sequences that leave change sizes only, unless cuBLASLt takes other kernels for them.
+    EXPECT_LE(second.instantiated - before.instantiated, 2 * kPrompts);
     // Two blocks of a dozen kernels each, and the lists.
     EXPECT_GE(second.nodes / second.launches, 28);
   }

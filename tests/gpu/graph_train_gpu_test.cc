@@ -94,7 +94,7 @@ class GraphTrainGpuTest : public ::testing::Test {
     EXPECT_EQ(want.counts.launches, 0);
     // The updates, and some of the tokens.
     EXPECT_GE(ours.counts.launches, kSteps - 1 + 6);
-    EXPECT_LE(ours.counts.instantiated, ours.counts.launches / 2);
+    EXPECT_LT(ours.counts.instantiated, ours.counts.launches);
   }
 
   std::string folder_;

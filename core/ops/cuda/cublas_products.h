@@ -81,7 +81,9 @@ class CublasProducts : public BackendState {
   Tensor workspace_;
   int64_t num_plans_ = 0, num_measured_ = 0;
   LruCache<ChoiceKey, cublasLtMatmulAlgo_t, ChoiceKeyHash> choices_;
-  LruCache<ProductKey, Plan, ProductKeyHash> plans_;
+  // Those of repeated work are kept apart: training, in which sizes seldom come again, would push
+  // them out, and cuBLASLt would then be asked for new ones while work is captured.
+  LruCache<ProductKey, Plan, ProductKeyHash> plans_, repeated_plans_;
 };
 
 }  // namespace frond::cuda

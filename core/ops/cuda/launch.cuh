@@ -20,15 +20,18 @@ struct Grid {
   size_t shared_bytes = 0;  // dynamic
 };
 
+// Lets `kernel` have at least so many bytes of dynamic shared memory on the calling thread's
+// device, and never fewer than before: a kernel may wait for its launch in a CUDA graph, or another
+// rank may be launching it with more.
+void RaiseSharedMemory(const void* kernel, size_t bytes);
+
 // Runs `kernel` on the context's stream. A grid without blocks is no work. More than 48 KiB of
 // shared memory are asked for here.
 template <class... Params, class... Args>
 void Launch(Context& ctx, const Grid& grid, void (*kernel)(Params...), Args&&... args) {
   if (grid.blocks.x == 0 || grid.blocks.y == 0 || grid.blocks.z == 0) return;
   if (grid.shared_bytes > 48 * 1024) {
-    FROND_CUDA_CHECK(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
-                                          cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                          static_cast<int>(grid.shared_bytes)));
+    RaiseSharedMemory(reinterpret_cast<const void*>(kernel), grid.shared_bytes);
   }
   cudaLaunchConfig_t config = {};
   config.gridDim = grid.blocks;

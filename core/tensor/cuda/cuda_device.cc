@@ -103,7 +103,7 @@ class CudaAllocator : public Allocator {
     const size_t block = BlockBytes(Device::kCuda, bytes);
     const std::lock_guard<std::mutex> lock(mutex_);
     void* pointer = nullptr;
-    if (is_repeated_work_) {
+    if (capture_ != 0) {
       pointer = arena_.Take(block, [&](size_t chunk) { return TakeChunk(chunk, kind); });
       // From the free part of a chunk.
       counter_.Add(MemoryKind::kWorkspace, -static_cast<int64_t>(block));
@@ -169,6 +169,7 @@ class CudaAllocator : public Allocator {
   }
   // 0, or the number of the capture that is going on.
   int64_t capture() const { return capture_; }
+  bool is_in_repeated_work() const { return is_repeated_work_; }
   CudaGraphCounts graph_counts() const {
     return graphs_ == nullptr ? CudaGraphCounts{} : graphs_->counts();
   }
@@ -184,17 +185,12 @@ class CudaAllocator : public Allocator {
     return pointer;
   }
 
-  // Memory for the arena. Of a capturing stream it would become a part of the graph: then it is
-  // taken on another one.
+  // Memory for the arena, taken on another stream: of the capturing one it would become a part of
+  // the graph.
   void* TakeChunk(size_t bytes, MemoryKind kind) {
-    void* chunk = nullptr;
-    if (capture_ == 0) {
-      chunk = TakeFromPool(bytes, kind, stream_);
-    } else {
-      const CaptureLeft left;
-      chunk = TakeFromPool(bytes, kind, side_stream_);
-      FROND_CUDA_CHECK(cudaStreamSynchronize(side_stream_));
-    }
+    const CaptureLeft left;
+    void* chunk = TakeFromPool(bytes, kind, side_stream_);
+    FROND_CUDA_CHECK(cudaStreamSynchronize(side_stream_));
     counter_.Add(MemoryKind::kWorkspace, static_cast<int64_t>(bytes));
     return chunk;
   }
@@ -217,7 +213,7 @@ class CudaAllocator : public Allocator {
   std::unique_ptr<cuda::WorkGraphs> graphs_;  // where repeated work is captured
   bool is_repeated_work_ = false;             // runs now
   int64_t capture_ = 0, num_captures_ = 0;
-  BlockArena arena_;  // the tensors of repeated work
+  BlockArena arena_;  // the tensors of captured work
   std::vector<void*> freed_in_capture_;
   Staging staging_;
   mutable std::mutex mutex_;
@@ -245,6 +241,7 @@ void CheckCall(cudaError_t result, const char* call) {
 cudaStream_t StreamOf(Context& ctx) { return AllocatorOf(ctx).stream(); }
 const DeviceLimits& LimitsOf(Context& ctx) { return AllocatorOf(ctx).limits(); }
 int64_t CaptureOf(Context& ctx) { return AllocatorOf(ctx).capture(); }
+bool IsInRepeatedWork(Context& ctx) { return AllocatorOf(ctx).is_in_repeated_work(); }
 
 }  // namespace cuda
 

@@ -25,6 +25,8 @@ const DeviceLimits& LimitsOf(Context& ctx);
 // The capture of repeated work (core/tensor/repeated_work.h) that is going on: a number that no
 // other capture of the context has, or 0 outside of captures.
 int64_t CaptureOf(Context& ctx);
+// Whether repeated work goes on, captured or not. Never without CUDA graphs.
+bool IsInRepeatedWork(Context& ctx);
 
 }  // namespace frond::cuda
 

@@ -37,6 +37,10 @@ void WorkGraphs::CaptureAndLaunch(const WorkKey& key, const std::function<void()
   FROND_CUDA_CHECK(cudaStreamEndCapture(stream_, &captured));
   size_t nodes = 0;
   FROND_CUDA_CHECK(cudaGraphGetNodes(captured, nullptr, &nodes));
+  if (nodes == 0) {  // the work had nothing to do
+    FROND_CUDA_CHECK(cudaGraphDestroy(captured));
+    return;
+  }
   TakeOver(captured, graph);
   FROND_CUDA_CHECK(cudaGraphDestroy(captured));
   FROND_CUDA_CHECK(cudaGraphLaunch(graph.executable, stream_));
