@@ -251,6 +251,7 @@ absl::StatusOr<bool> NcclCommunicator::HasEnded(const CollectiveStream::Mark& ma
 
 template <class StartCall>
 Pending NcclCommunicator::Run(Context& ctx, const CollectiveCall& call, StartCall start) {
+  CHECK_EQ(cuda::CaptureOf(ctx), 0) << "captured work calls no collective";
   const cudaStream_t compute = cuda::StreamOf(ctx);
   stream_->WaitFor(compute);
   {

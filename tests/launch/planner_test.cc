@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "configs/cluster_reader.h"
@@ -183,6 +184,20 @@ TEST(PlannerTest, ActivationsOfMt5XxlAreWhatArithmeticSays) {
     EXPECT_NEAR(PeakGb(candidate, MemoryKind::kActivations), expected, 0.12 * expected)
         << config::Recompute_Name(candidate.recompute);
   }
+}
+
+TEST(PlannerTest, CudaGraphsHoldNoSumsOverRanks) {
+  const auto with_sums = [](const Plan& plan) {
+    return std::count_if(plan.candidates.begin(), plan.candidates.end(), [](const auto& candidate) {
+      return candidate.mesh.tensor > 1 || candidate.zero_stage > 0;
+    });
+  };
+  const std::vector<std::string> small = {"batch.rows=8"};
+  EXPECT_GT(with_sums(PlanOf(XxlConfig(small), "2xH100")), 0);
+  const Plan plan =
+      PlanOf(XxlConfig({"batch.rows=8", "device=CUDA", "cuda_graphs=true"}), "2xH100");
+  EXPECT_EQ(with_sums(plan), 0);
+  EXPECT_FALSE(plan.candidates.empty());
 }
 
 TEST(PlannerTest, RanksWithoutRowsAreRefused) {

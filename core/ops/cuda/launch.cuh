@@ -9,6 +9,7 @@
 #include <span>
 
 #include "core/ops/cuda/ptx.cuh"
+#include "core/ops/cuda/shared_memory.h"
 #include "core/tensor/cuda/runtime.h"
 #include "core/tensor/tensor.h"
 
@@ -19,11 +20,6 @@ struct Grid {
   dim3 threads;
   size_t shared_bytes = 0;  // dynamic
 };
-
-// Lets `kernel` have at least so many bytes of dynamic shared memory on the calling thread's
-// device, and never fewer than before: a kernel may wait for its launch in a CUDA graph, or another
-// rank may be launching it with more.
-void RaiseSharedMemory(const void* kernel, size_t bytes);
 
 // Runs `kernel` on the context's stream. A grid without blocks is no work. More than 48 KiB of
 // shared memory are asked for here.

@@ -1,10 +1,10 @@
-#include <cuda_runtime.h>
+#include "core/ops/cuda/shared_memory.h"
 
 #include <map>
 #include <mutex>
 #include <utility>
 
-#include "core/ops/cuda/launch.cuh"
+#include "core/tensor/cuda/runtime.h"
 
 namespace frond::cuda {
 
