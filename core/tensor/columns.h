@@ -34,7 +34,6 @@ struct ConstColumns {
   Shape shape() const { return {rows, columns}; }
   bool is_dense() const { return pitch == columns; }
   int64_t num_elements() const { return rows * columns; }
-  size_t bytes() const { return static_cast<size_t>(num_elements()) * DTypeSize(dtype); }
 };
 
 struct Columns {

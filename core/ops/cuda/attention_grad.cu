@@ -3,6 +3,7 @@
 #include "core/ops/cuda/attention_bias_grad.cuh"
 #include "core/ops/cuda/attention_tiles.cuh"
 #include "core/ops/cuda/cudnn_cross_attention.h"
+#include "core/ops/cuda/zero_rows.h"
 
 namespace frond::cuda {
 namespace {
@@ -427,14 +428,6 @@ void MakeStats(Context& ctx, const AttentionCall& call, const T* dout, const T* 
          fours, stats);
 }
 
-void SetZero(Context& ctx, Columns x) {
-  if (x.num_elements() == 0) return;
-  const size_t element = DTypeSize(x.dtype);
-  FROND_CUDA_CHECK(cudaMemset2DAsync(x.data, static_cast<size_t>(x.pitch) * element, 0,
-                                     static_cast<size_t>(x.columns) * element,
-                                     static_cast<size_t>(x.rows), StreamOf(ctx)));
-}
-
 }  // namespace
 
 void AttentionGrad(Context& ctx, ConstView dout, ConstColumns q, ConstColumns k, ConstColumns v,
@@ -445,10 +438,10 @@ void AttentionGrad(Context& ctx, ConstView dout, ConstColumns q, ConstColumns k,
       return CudnnCrossAttentionGrad(ctx, dout, q, k, v, {out, lse}, spec, {dq, dk, dv});
     }
   }
-  if (HasRowsInNoSegment(spec.query_begin, spec.query_end, q.rows)) SetZero(ctx, dq);
+  if (HasRowsInNoSegment(spec.query_begin, spec.query_end, q.rows)) ZeroRows(ctx, dq, 0, dq.rows);
   if (HasRowsInNoSegment(spec.key_begin, spec.key_end, k.rows)) {
-    SetZero(ctx, dk);
-    SetZero(ctx, dv);
+    ZeroRows(ctx, dk, 0, dk.rows);
+    ZeroRows(ctx, dv, 0, dv.rows);
   }
   const bool on_tensor_cores = HasTensorCoreAttention(spec, {q, k, v, dout, dq, dk, dv});
   const int rows = on_tensor_cores ? kTileRows : kPlainRows;

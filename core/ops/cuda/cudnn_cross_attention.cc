@@ -16,6 +16,7 @@
 #include "core/ops/cuda/attention_keep.h"
 #include "core/ops/cuda/cudnn_pass.h"
 #include "core/ops/cuda/sent_lists.h"
+#include "core/ops/cuda/zero_rows.h"
 #include "core/ops/lru_cache.h"
 #include "core/tensor/cuda/runtime.h"
 
@@ -173,14 +174,7 @@ struct Values {
 };
 
 void ZeroRows(Context& ctx, Columns x, const std::vector<RowRange>& ranges) {
-  const size_t element = DTypeSize(x.dtype);
-  const size_t pitch = static_cast<size_t>(x.pitch) * element;
-  const size_t width = static_cast<size_t>(x.columns) * element;
-  for (const RowRange& range : ranges) {
-    char* first = static_cast<char*>(x.data) + static_cast<size_t>(range.begin) * pitch;
-    FROND_CUDA_CHECK(cudaMemset2DAsync(
-        first, pitch, 0, width, static_cast<size_t>(range.end - range.begin), StreamOf(ctx)));
-  }
+  for (const RowRange& range : ranges) cuda::ZeroRows(ctx, x, range.begin, range.end);
 }
 
 }  // namespace
