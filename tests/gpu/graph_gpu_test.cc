@@ -20,6 +20,7 @@
 #include "optim/adafactor.h"
 #include "optim/adamw.h"
 #include "tests/gpu/gpu_fixture.h"
+#include "tests/gpu/tiny_t5.h"
 
 namespace frond::testing {
 namespace {
@@ -354,18 +355,6 @@ TEST_F(GraphUpdateTest, IsThatOfPlainLaunchesToTheBit) {
 
 // Decoding.
 
-T5Config TinyConfig(int32_t eos) {
-  T5Config config;
-  config.vocab_size = 320;
-  config.d_model = 64;
-  config.d_kv = 32;
-  config.d_ff = 128;
-  config.num_heads = 2;
-  config.num_layers = config.num_decoder_layers = 2;
-  config.eos_token_id = eos;
-  return config;
-}
-
 class GraphDecodingTest : public RepeatedWorkTest {
  protected:
   static constexpr int64_t kPrompts = 7;
@@ -385,7 +374,9 @@ class GraphDecodingTest : public RepeatedWorkTest {
   }
 
   std::unique_ptr<T5Model> MakeModel(Context& ctx, DType compute, int32_t eos = 1) const {
-    auto model = std::make_unique<T5Model>(TinyConfig(eos), T5Options{.compute = compute});
+    T5Config config = TinyConfig();
+    config.eos_token_id = eos;
+    auto model = std::make_unique<T5Model>(config, T5Options{.compute = compute});
     model->params().Initialize(ctx, seed_);
     model->params().PrepareCompute(ctx, /*for_training=*/false);
     return model;

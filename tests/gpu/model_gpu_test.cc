@@ -12,6 +12,7 @@
 #include "eval/greedy_decode.h"
 #include "models/t5/t5_model.h"
 #include "tests/gpu/gpu_fixture.h"
+#include "tests/gpu/tiny_t5.h"
 
 namespace frond::testing {
 namespace {
@@ -21,17 +22,6 @@ constexpr double kF32Tolerance = 1e-5;
 // What a GPU's bf16 may lose, in units of what the CPU's loses against f64.
 constexpr double kBf16Ratio = 1.5;
 constexpr uint64_t kWeightSeed = 11;
-
-T5Config TinyConfig() {
-  T5Config config;
-  config.vocab_size = 320;
-  config.d_model = 64;
-  config.d_kv = 32;
-  config.d_ff = 128;
-  config.num_heads = 2;
-  config.num_layers = config.num_decoder_layers = 2;
-  return config;
-}
 
 Batch RandomBatch(uint64_t seed) {
   std::mt19937_64 random(seed);

@@ -1,15 +1,17 @@
 // JoinedLinear against the same layers one by one.
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <random>
 
 #include "core/nn/linear.h"
 #include "core/ops/elementwise.h"
 #include "core/tensor/transfer.h"
+#include "tests/core/ops/op_runner.h"
 
 namespace frond {
 namespace {
+
+using testing::RelativeError;
 
 constexpr int64_t kTokens = 21, kIn = 48;
 constexpr int64_t kOuts[] = {40, 7, 33};
@@ -32,16 +34,7 @@ class OrderedSink : public GradSink {
   std::vector<Tensor> gradients_;
 };
 
-double Error(const std::vector<double>& a, const std::vector<double>& b) {
-  double difference = 0, norm = 0;
-  for (size_t i = 0; i < b.size(); ++i) {
-    difference += (a[i] - b[i]) * (a[i] - b[i]);
-    norm += b[i] * b[i];
-  }
-  return std::sqrt(difference / norm);
-}
-
-class JoinedLinearTest : public testing::TestWithParam<DType> {
+class JoinedLinearTest : public ::testing::TestWithParam<DType> {
  protected:
   JoinedLinearTest() : separate_(GetParam()), together_(GetParam()) {
     std::vector<JoinedLinear::Part> parts;
@@ -100,7 +93,8 @@ TEST_P(JoinedLinearTest, ForwardIsEachOnes) {
       }
     }
     // Another order of adding, and then at most a rounding to the other neighbour.
-    EXPECT_LE(Error(columns, ToDoubles(ctx_, part)), GetParam() == DType::kBF16 ? 1e-3 : 1e-6);
+    EXPECT_LE(RelativeError(columns, ToDoubles(ctx_, part)),
+              GetParam() == DType::kBF16 ? 1e-3 : 1e-6);
     begin += kOuts[i];
   }
   EXPECT_EQ(begin, joined_->out());
@@ -129,10 +123,10 @@ TEST_P(JoinedLinearTest, GradientsAreEachOnes) {
     // dx of bf16 operands is added up in f32 here, and rounded once there.
     single_[i].BackwardInput(ctx_, rounded, Write::kAccumulate, dx_single);
     single_[i].BackwardWeight(ctx_, rounded, x, single_sink);
-    EXPECT_LE(Error(sink.Gradient(ctx_, i), single_sink.Gradient(ctx_, i)), 1e-6);
+    EXPECT_LE(RelativeError(sink.Gradient(ctx_, i), single_sink.Gradient(ctx_, i)), 1e-6);
     begin += kOuts[i];
   }
-  EXPECT_LE(Error(ToDoubles(ctx_, dx), ToDoubles(ctx_, dx_single)),
+  EXPECT_LE(RelativeError(ToDoubles(ctx_, dx), ToDoubles(ctx_, dx_single)),
             GetParam() == DType::kBF16 ? 2.5e-3 : 1e-6);
 }
 
@@ -187,7 +181,7 @@ TEST(JoinTest, EveryPartHasItsMaster) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(DTypes, JoinedLinearTest, testing::Values(DType::kF32, DType::kBF16),
+INSTANTIATE_TEST_SUITE_P(DTypes, JoinedLinearTest, ::testing::Values(DType::kF32, DType::kBF16),
                          [](const auto& info) { return std::string(DTypeName(info.param)); });
 
 }  // namespace
