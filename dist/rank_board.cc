@@ -10,11 +10,10 @@
 #include <bit>
 #include <cerrno>
 #include <chrono>
-#include <fstream>
-#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
+#include "core/base/file.h"
 
 namespace frond {
 namespace {
@@ -137,12 +136,13 @@ std::optional<int> RankBoard::FindDead() const {
 bool RankBoard::ClaimReport() { return header_->claimed.exchange(1) == 0; }
 
 std::string ProcessState(int64_t process_id) {
-  std::ifstream file(absl::StrCat("/proc/", process_id, "/stat"));
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  // A process that goes between the open and the read makes the read fail.
+  const absl::StatusOr<std::string> text = ReadFile(absl::StrCat("/proc/", process_id, "/stat"));
+  if (!text.ok()) return "";
   // "pid (name) state ...": the name may hold anything, also parentheses.
-  const size_t name_end = text.rfind(')');
-  if (name_end == std::string::npos || name_end + 2 >= text.size()) return "";
-  switch (text[name_end + 2]) {
+  const size_t name_end = text->rfind(')');
+  if (name_end == std::string::npos || name_end + 2 >= text->size()) return "";
+  switch ((*text)[name_end + 2]) {
     case 'R':
       return "running";
     case 'S':

@@ -3,10 +3,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <thread>
 
 #include "dist/thread_communicator.h"
 
@@ -92,6 +95,26 @@ TEST(RankBoardTest, TellsWhereTheOthersAre) {
   EXPECT_FALSE(first.FindDead().has_value());  // this very process
   EXPECT_TRUE(second.ClaimReport());
   EXPECT_FALSE(first.ClaimReport());
+}
+
+// A process may go at any moment of the look at it.
+TEST(RankBoardTest, LooksAtProcessesThatGo) {
+  std::atomic<int64_t> child = ::getpid();
+  std::atomic<bool> stop = false;
+  std::atomic<int> seen = 0;
+  std::thread reader([&] {
+    while (!stop) seen += ProcessState(child).empty() ? 0 : 1;
+  });
+  for (int i = 0; i < 1000; ++i) {
+    const pid_t pid = ::fork();
+    ASSERT_GE(pid, 0);
+    if (pid == 0) ::_exit(0);
+    child = pid;
+    EXPECT_EQ(::waitpid(pid, nullptr, 0), pid);
+  }
+  stop = true;
+  reader.join();
+  EXPECT_GT(seen, 0);
 }
 
 TEST(ThreadCommunicatorDeathTest, ARankThatDoesNotComeIsNamed) {
