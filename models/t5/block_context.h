@@ -13,7 +13,7 @@ namespace frond {
 
 struct BlockDims {
   const T5Config* config = nullptr;  // owned by the model
-  DType compute = DType::kF32;       // products and activations
+  DType compute = DType::kF32;       // activations and their gradients
   DType residual = DType::kF32;      // the residual stream and its gradient
   const TensorAxis* axis = nullptr;  // owned by the model
   AttentionEngine cross_attention = AttentionEngine::kFrond;  // of whole passes

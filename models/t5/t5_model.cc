@@ -26,10 +26,6 @@ std::vector<uint64_t> TokenKeys(const std::vector<uint64_t>& example_keys,
   return keys;
 }
 
-DType ResidualType(const T5Options& options) {
-  return options.f32_residual && options.compute == DType::kBF16 ? DType::kF32 : options.compute;
-}
-
 ParamSpec TableSpec(const T5Config& config, double stddev, ParamUse use) {
   return {.shape = {config.vocab_size, config.d_model},
           .partition = Partition::Split(0),
@@ -115,7 +111,7 @@ std::vector<int32_t> ShiftRight(const Batch& batch, int32_t start) {
 T5Model::T5Model(const T5Config& config, const T5Options& options)
     : config_(config),
       options_(options),
-      dims_{&config_, options.compute, ResidualType(options), &options_.tensor,
+      dims_{&config_, options.activations(), options.residual(), &options_.tensor,
             options.cross_attention},
       params_(options.compute, options.masters, options.tensor.place(), options.shards),
       embedding_(&params_.Add(

@@ -16,8 +16,9 @@
 namespace frond {
 
 struct T5Options {
-  DType compute = DType::kF32;                  // kF64 in tests
-  bool f32_residual = false;                    // residual stream in f32 under bf16 compute
+  DType compute = DType::kF32;   // kF64 in tests
+  bool f32_residual = false;     // residual stream in f32 under bf16 compute
+  bool f32_activations = false;  // all of them: products then take them as two bf16 terms
   MasterFormat masters = MasterFormat::kWhole;  // others under bf16 compute
   RecomputePlan recompute;
   // Of passes over whole targets; decoding token by token is always ours. What is not kFrond must
@@ -25,6 +26,11 @@ struct T5Options {
   AttentionEngine cross_attention = AttentionEngine::kFrond;
   TensorAxis tensor;  // how ranks share the model; its size divides heads, d_ff and vocabulary
   AxisPlace shards;   // of the masters (core/nn/param.h)
+
+  // The dtypes of what lies between products, and of the stream that blocks add to.
+  DType activations() const { return WideIf(f32_activations); }
+  DType residual() const { return WideIf(f32_residual || f32_activations); }
+  DType WideIf(bool wide) const { return wide && compute == DType::kBF16 ? DType::kF32 : compute; }
 };
 
 // What one pass of the head gives per target token.

@@ -144,13 +144,21 @@ TEST_F(ModelGpuTest, F32AgreesWithF64OnTheCpu) {
 
 TEST_F(ModelGpuTest, Bf16LosesNoMoreThanOnTheCpu) {
   FROND_GPU_OR_SKIP(gpu);
-  for (const bool f32_residual : {false, true}) {
-    const T5Options options = {.compute = DType::kBF16, .f32_residual = f32_residual};
+  struct Mode {
+    const char *cpu, *gpu;
+    bool f32_residual, f32_activations;
+  };
+  for (const Mode& mode : {Mode{"bf16 CPU", "bf16 GPU", false, false},
+                           {"bf16, f32 stream, CPU", "bf16, f32 stream, GPU", true, false},
+                           {"bf16, all f32, CPU", "bf16, all f32, GPU", false, true}}) {
+    const T5Options options = {.compute = DType::kBF16,
+                               .f32_residual = mode.f32_residual,
+                               .f32_activations = mode.f32_activations};
     const PassResult exact = RunOnCpu({.compute = DType::kF64}, batch_, 0.1f);
     const Errors cpu = ErrorsOf(RunOnCpu(options, batch_, 0.1f), exact);
     const Errors ours = ErrorsOf(RunPass(*gpu.ctx, options, batch_, 0.1f), exact);
-    Print(f32_residual ? "bf16, f32 stream, CPU" : "bf16 CPU", cpu);
-    Print(f32_residual ? "bf16, f32 stream, GPU" : "bf16 GPU", ours);
+    Print(mode.cpu, cpu);
+    Print(mode.gpu, ours);
     EXPECT_LE(ours.logits, kBf16Ratio * cpu.logits);
     EXPECT_LE(ours.nll, kBf16Ratio * cpu.nll);
     EXPECT_LE(ours.gradient, kBf16Ratio * cpu.gradient);

@@ -17,7 +17,7 @@ constexpr int64_t kOtherScratch = int64_t{4} << 20;
 
 TEST(RehearsalGpuTest, TakesTheMemoryOfTheGpu) {
   const std::vector<StepMode> modes = StepModes();
-  for (const size_t number : {2, 5, 6}) {  // all are too many for an emulator
+  for (const size_t number : {2, 5, 6, 9}) {  // all are too many for an emulator
     const StepMode& mode = modes[number];
     FROND_GPU_OR_SKIP(gpu);
     const Batch batch = RandomBatch(4, 30, 12, 1);

@@ -25,7 +25,8 @@ TEST(AttentionEngineTest, CudnnIsForGpusInBf16) {
             "the device is the CPU, and cuDNN computes on GPUs only");
   MetaAllocator planned(Device::kCuda);
   Context gpu(planned);
-  EXPECT_EQ(Refusal(gpu, DType::kF32, 64), "products are in f32, and cuDNN's attention is in bf16");
+  EXPECT_EQ(Refusal(gpu, DType::kF32, 64),
+            "activations are in f32, and cuDNN's attention is in bf16");
   for (const int head_dim : {20, 136}) {
     EXPECT_EQ(Refusal(gpu, DType::kBF16, head_dim),
               "a head has " + std::to_string(head_dim) +

@@ -46,7 +46,10 @@ inline std::vector<StepMode> StepModes() {
       {"bf16, split, chunks", StepOptions(bf16, split, {RecomputeMode::kBlock, 64}), true},
       {"bf16, split", StepOptions(bf16, split, {RecomputeMode::kNone}), false, true},
       {"bf16, stochastic", StepOptions(bf16, stochastic, {RecomputeMode::kBlock}), true},
+      {"bf16, f32 activations", StepOptions(bf16, whole, {RecomputeMode::kSelective})},
+      {"bf16, f32 activations, split", StepOptions(bf16, split, {RecomputeMode::kBlock, 64}), true},
   };
+  modes[8].options.f32_activations = modes[9].options.f32_activations = true;
   modes[4].options.f32_residual = true;
   return modes;
 }
