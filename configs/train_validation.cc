@@ -173,6 +173,12 @@ absl::Status CheckModel(const config::Model& model) {
   if (model.cross_attention() == config::Model::CUDNN && model.compute() != config::BF16) {
     return Wrong("model.cross_attention", "CUDNN", "FROND unless model.compute is BF16");
   }
+  if (model.cross_attention() == config::Model::CUDNN && model.f32_activations()) {
+    return Wrong("model.cross_attention", "CUDNN", "FROND where model.f32_activations is true");
+  }
+  if (model.f32_activations() && model.compute() != config::BF16) {
+    return Wrong("model.f32_activations", "true", "false unless model.compute is BF16");
+  }
   RETURN_IF_ERROR(Between("model.chunk_tokens", model.chunk_tokens(), 0, kMaxChunkTokens));
   if (model.chunk_tokens() > 0 && model.recompute() != config::BLOCK) {
     return Wrong("model.chunk_tokens", absl::StrCat(model.chunk_tokens()),

@@ -43,7 +43,7 @@ absl::Status CheckCrossAttention(Context& ctx, const T5Config& t5, const T5Optio
   if (options.cross_attention == AttentionEngine::kFrond) return absl::OkStatus();
   const auto heads = static_cast<int>(options.tensor.Part(t5.num_heads));
   const absl::Status status =
-      CheckCudnnAttention(ctx, options.compute, heads, static_cast<int>(t5.d_kv));
+      CheckCudnnAttention(ctx, options.activations(), heads, static_cast<int>(t5.d_kv));
   if (status.ok()) return status;
   return absl::Status(status.code(), absl::StrCat("model.cross_attention is CUDNN, but ",
                                                   std::string(status.message())));
@@ -122,7 +122,8 @@ absl::StatusOr<T5Config> PlannedT5Config(const config::TrainConfig& config) {
 
 T5Options ResolveT5Options(const config::Model& model) {
   T5Options options = {.compute = model.compute() == config::BF16 ? DType::kBF16 : DType::kF32,
-                       .f32_residual = model.f32_residual()};
+                       .f32_residual = model.f32_residual(),
+                       .f32_activations = model.f32_activations()};
   if (model.masters() == config::Model::SPLIT) options.masters = MasterFormat::kSplit;
   if (model.masters() == config::Model::BF16_STOCHASTIC) {
     options.masters = MasterFormat::kStochastic;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "core/base/status_macros.h"
 #include "launch/memory_check.h"
+#include "launch/model_builder.h"
 
 namespace frond {
 namespace {
@@ -154,14 +155,16 @@ class Planner {
                                          bool memory_only) const {
     config::TrainConfig config = WithMode(config_, candidate);
     config.mutable_batch()->set_rows(static_cast<int>(rows));
-    return Rehearse({.config = &config,
-                     .model = model_,
-                     .device = Device::kCuda,
-                     .mesh = candidate.mesh,
-                     .batches = FullRows(config, candidate.mesh.data, options_.examples_per_row),
-                     .languages = 1,
-                     .rates = RatesOf(cluster_, Compute(), candidate.mesh),
-                     .memory_only = memory_only});
+    const T5Options options = ResolveT5Options(config.model());
+    return Rehearse(
+        {.config = &config,
+         .model = model_,
+         .device = Device::kCuda,
+         .mesh = candidate.mesh,
+         .batches = FullRows(config, candidate.mesh.data, options_.examples_per_row),
+         .languages = 1,
+         .rates = RatesOf(cluster_, options.compute, options.activations(), candidate.mesh),
+         .memory_only = memory_only});
   }
 
   absl::Status Judge(PlanCandidate& candidate) const {
@@ -230,10 +233,6 @@ class Planner {
       }
     }
     return RowsOf(candidate, low);
-  }
-
-  DType Compute() const {
-    return config_.model().compute() == config::BF16 ? DType::kBF16 : DType::kF32;
   }
 
   const config::TrainConfig& config_;

@@ -41,13 +41,16 @@ double GroupLinks::Seconds(CollectiveKind kind, double bytes) const {
   }
 }
 
-StepRates RatesOf(const config::Cluster& cluster, DType compute, const MeshShape& mesh) {
+StepRates RatesOf(const config::Cluster& cluster, DType products, DType attention,
+                  const MeshShape& mesh) {
   const config::Efficiency& efficiency = cluster.efficiency();
-  const double peak = compute == DType::kBF16 ? cluster.gpu().bf16_tflops() * kTera
-                                              : cluster.gpu().f32_tflops() * kTera;
+  const auto peak = [&](DType dtype) {
+    return kTera *
+           (dtype == DType::kBF16 ? cluster.gpu().bf16_tflops() : cluster.gpu().f32_tflops());
+  };
   StepRates rates;
-  rates.products = peak * efficiency.products();
-  rates.attention = peak * efficiency.attention();
+  rates.products = peak(products) * efficiency.products();
+  rates.attention = peak(attention) * efficiency.attention();
   rates.memory = cluster.gpu().memory_gb_per_s() * kGiga * efficiency.memory();
   rates.gaps = efficiency.gaps();
   rates.communicating = efficiency.communicating();

@@ -44,10 +44,11 @@ struct StepRates {
   GroupLinks world, data, tensor;
 };
 
-// What the cluster's GPUs and links give a rank of `mesh` with products in `compute`. A group that
-// spans nodes is as fast as its members' network ports of one node together, and no faster than the
-// links inside a node.
-StepRates RatesOf(const config::Cluster& cluster, DType compute, const MeshShape& mesh);
+// What the cluster's GPUs and links give a rank of `mesh`, for products and attention in these
+// dtypes. A group that spans nodes is as fast as its members' network ports of one node together,
+// and no faster than the links inside a node.
+StepRates RatesOf(const config::Cluster& cluster, DType products, DType attention,
+                  const MeshShape& mesh);
 
 // Seconds of the work in a profile, without communication.
 double WorkSeconds(const Profiler& profiler, const StepRates& rates);

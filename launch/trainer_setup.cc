@@ -184,6 +184,7 @@ absl::Status Trainer::SetUpReport() {
 
 RunTable Trainer::MakeRunTable() const {
   RunTable table;
+  const T5Options options = ResolveT5Options(config_.model());
   const T5Config& t5 = model_->config();
   table.facts = {
       {"work folder", config_.work_dir()},
@@ -191,8 +192,11 @@ RunTable Trainer::MakeRunTable() const {
                              " layers, d_model ", t5.d_model, ", vocabulary ", t5.vocab_size,
                              config_.model().path().empty() ? ", fresh" : ", from ",
                              config_.model().path())},
-      {"compute", absl::StrCat(DTypeName(ResolveT5Options(config_.model()).compute), ", masters ",
-                               config::Model::Masters_Name(config_.model().masters()),
+      {"compute", absl::StrCat(DTypeName(options.compute),
+                               options.f32_activations                 ? ", activations f32"
+                               : options.residual() != options.compute ? ", residual stream f32"
+                                                                       : "",
+                               ", masters ", config::Model::Masters_Name(config_.model().masters()),
                                config_.model().cross_attention() == config::Model::CUDNN
                                    ? ", cross-attention by cuDNN"
                                    : "")},

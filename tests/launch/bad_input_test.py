@@ -139,6 +139,11 @@ def configs(cases):
           flags=["--set", "model.cross_attention=CUDNN"])
     train("cuDNN on a CPU", "model.cross_attention is CUDNN", "device is CUDA or AUTO",
           flags=["--set", "model.cross_attention=CUDNN", "--set", "model.compute=BF16"])
+    train("cuDNN beside activations in f32", "model.cross_attention is CUDNN", "model.f32_activations",
+          flags=["--set", "model.cross_attention=CUDNN", "--set", "model.compute=BF16",
+                 "--set", "model.f32_activations=true"])
+    train("f32 kept of f32", "model.f32_activations is true", "model.compute is BF16",
+          flags=["--set", "model.f32_activations=true"])
     train("clipping of updates in backward", "clip_global_norm is 1", "update_in_backward",
           flags=["--set", "optimizer.update_in_backward=true", "--set", "optimizer.clip_global_norm=1"])
     train("micro-batches of updates in backward", "batch.micro_batches is 2", "update_in_backward", "chunk_tokens",

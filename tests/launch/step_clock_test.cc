@@ -19,7 +19,8 @@ config::Cluster Preset(const std::string& spec) {
 TEST(GroupLinksTest, GivesTheTimesOfThePaperModel) {
   for (const auto& [spec, n, expected] :
        {std::tuple{"8xH100", 8, 0.127}, {"16xH100", 16, 0.137}, {"64xH100", 64, 0.155}}) {
-    const GroupLinks data = RatesOf(Preset(spec), DType::kBF16, {.data = n, .tensor = 1}).data;
+    const GroupLinks data =
+        RatesOf(Preset(spec), DType::kBF16, DType::kBF16, {.data = n, .tensor = 1}).data;
     double seconds = 0;
     for (int bucket = 0; bucket < 50; ++bucket) {
       seconds += data.Seconds(CollectiveKind::kReduceScatter, 25.84e9 / 50);
@@ -40,10 +41,10 @@ TEST(GroupLinksTest, AnAllReduceIsAScatterAndAGather) {
 // A data group of which fewer ranks lie on a node has fewer ports to the others.
 TEST(RatesOfTest, AGroupHasThePortsOfItsMembers) {
   const config::Cluster cluster = Preset("32xH100");
-  const StepRates wide = RatesOf(cluster, DType::kBF16, {.data = 32, .tensor = 1});
+  const StepRates wide = RatesOf(cluster, DType::kBF16, DType::kBF16, {.data = 32, .tensor = 1});
   EXPECT_EQ(wide.data.nodes, 4);
   EXPECT_EQ(wide.data.bytes_per_second, 360e9);  // 8 x 46 > 360
-  const StepRates split = RatesOf(cluster, DType::kBF16, {.data = 8, .tensor = 4});
+  const StepRates split = RatesOf(cluster, DType::kBF16, DType::kBF16, {.data = 8, .tensor = 4});
   EXPECT_EQ(split.data.nodes, 4);
   EXPECT_EQ(split.data.bytes_per_second, 2 * 46e9);
   EXPECT_EQ(split.tensor.nodes, 1);
