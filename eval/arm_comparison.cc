@@ -22,10 +22,10 @@ using Values = std::array<double, kNumMetrics>;
 using GroupValues = std::vector<Values>;  // by group
 
 // What is added up of one run, by example.
-std::vector<Numbers> NumbersOf(const std::vector<ExampleScore>& scores) {
+std::vector<Numbers> NumbersOf(const std::vector<AnswerScore>& scores) {
   std::vector<Numbers> all;
   all.reserve(scores.size());
-  for (const ExampleScore& score : scores) {
+  for (const AnswerScore& score : scores) {
     Numbers& numbers = all.emplace_back();
     numbers[0] = 1;
     numbers[1] = score.loss;

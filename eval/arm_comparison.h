@@ -20,7 +20,8 @@ namespace frond {
 enum class Metric : uint8_t { kLoss, kExactMatch, kChrf };
 inline constexpr size_t kNumMetrics = 3;
 
-struct ExampleScore {
+// Of a model's answer to an example, and of the example's targets.
+struct AnswerScore {
   double loss = 0;  // mean over its target tokens, in nats
   bool exact = false;
   Chrf::Counts chrf = {};
@@ -39,7 +40,7 @@ struct ComparisonInput {
   std::vector<int64_t> stratum_sizes;  // add up to the number of examples
   std::vector<ExampleGroup> groups;
   // [arm][seed][example]; a run that is missing has no examples.
-  std::vector<std::vector<std::vector<ExampleScore>>> scores;
+  std::vector<std::vector<std::vector<AnswerScore>>> scores;
   size_t baseline = 0;  // an arm
 };
 

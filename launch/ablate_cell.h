@@ -60,7 +60,7 @@ struct CellExample {
   std::string row;  // a hash of what was asked and expected
   std::string language;
   std::string task;  // empty: the row names none
-  ExampleScore score;
+  AnswerScore score;
 };
 
 // In the order of their numbers, which is the same in all cells.

@@ -28,7 +28,7 @@ struct AblationResults {
   std::vector<RunCurves> curves;       // likewise; empty where there is no metrics.jsonl
   std::vector<EvaluatedRow> rows;      // sorted by language
   // [arm][seed][row]; no rows for a cell that is not done.
-  std::vector<std::vector<std::vector<ExampleScore>>> scores;
+  std::vector<std::vector<std::vector<AnswerScore>>> scores;
 };
 
 // Errors where no cell is done, or where cells were judged on different rows (the files behind

@@ -25,7 +25,7 @@ std::string RandomWord(std::mt19937& random) {
   return word;
 }
 
-ExampleScore RandomScore(std::mt19937& random) {
+AnswerScore RandomScore(std::mt19937& random) {
   Chrf chrf;
   const std::string answer = RandomWord(random);
   chrf.Add(answer, RandomWord(random));
@@ -55,7 +55,7 @@ ComparisonInput RandomInput(size_t arms, size_t seeds, std::mt19937& random) {
 
 // The values of examples that are written out one by one.
 std::array<double, kNumMetrics> Plain(const ComparisonInput& input, const ExampleGroup& group,
-                                      const std::vector<ExampleScore>& run,
+                                      const std::vector<AnswerScore>& run,
                                       const std::vector<size_t>& examples) {
   std::array<double, kNumMetrics> mean = {};
   for (const auto& part : group.parts) {
@@ -151,7 +151,7 @@ TEST(CompareArmsTest, IntervalsHaveTheVarianceOfCrossedFactors) {
                            .groups = {{{{0}}}},
                            .scores = {},
                            .baseline = 0};
-  input.scores.assign(2, {kSeeds, std::vector<ExampleScore>(kExamples)});
+  input.scores.assign(2, {kSeeds, std::vector<AnswerScore>(kExamples)});
   std::vector<double> of_seed(kSeeds), of_example(kExamples);
   for (double& u : of_seed) u = normal(random);
   for (double& v : of_example) v = 2 * normal(random);
@@ -197,7 +197,7 @@ TEST(CompareArmsTest, AConstantDifferenceIsCertain) {
   ComparisonInput input = RandomInput(2, 3, random);
   input.scores[0] = input.scores[1];
   for (auto& run : input.scores[0]) {
-    for (ExampleScore& score : run) score.loss -= 0.5;
+    for (AnswerScore& score : run) score.loss -= 0.5;
   }
   const Comparisons got = CompareArms(input, {.draws = 200});
   for (size_t group = 0; group < 3; ++group) {

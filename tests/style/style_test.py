@@ -35,9 +35,36 @@ def function_lengths(lines):
                 break
 
 
+def types_of(path):
+    """Full names of the types that a header defines, e.g. frond::cpu::Tile."""
+    spaces = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        space = re.match(r"^namespace ?([\w:]*) \{", line)
+        if space:
+            spaces.append(space.group(1))
+        elif line.startswith("}  // namespace"):
+            spaces.pop()
+        kind = re.match(r"^(?:struct|class|enum class|enum) (?:alignas\(\d+\) )?(\w+)[^;]*\{", line)
+        if kind and "" not in spaces:
+            yield "::".join(spaces + [kind.group(1)])
+
+
+def twice_defined(files, root):
+    """A type with two definitions ends in a program that uses both with the code of one."""
+    first = {}
+    for path in files:
+        if path.suffix not in (".h", ".cuh"):
+            continue
+        for name in types_of(path):
+            other = first.setdefault(name, path)
+            if other != path:
+                yield f"{path.relative_to(root)}: {name} is defined in {other.relative_to(root)} as well"
+
+
 def main():
     root = pathlib.Path(__file__).resolve().parents[2]
-    errors, files = [], list(sources(root))
+    files = list(sources(root))
+    errors = list(twice_defined(files, root))
     for path in files:
         name = path.relative_to(root)
         lines = path.read_text(encoding="utf-8").splitlines()
