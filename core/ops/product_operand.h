@@ -9,7 +9,8 @@
 namespace frond {
 
 // high = bf16(x), and where `low` is not empty low = bf16(x - high), each rounded to nearest even:
-// high + low is x to 2^-17 of it. x f32; high and low bf16 of its shape, assigned.
+// high + low is x to 2^-17 of it, but for x beyond bf16's range and for tiny ones, whose low part
+// is below it. x f32; high and low bf16 of its shape, assigned.
 void SplitToBf16(Context& ctx, ConstView x, View high, View low);
 
 // How much of an f32 operand bf16 products see. A sum of two terms costs two products; forward's

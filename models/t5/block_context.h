@@ -34,7 +34,7 @@ void AddBranch(Context& ctx, const Linear& layer, ConstView h, const TensorAxis&
                const DropoutSpec& dropout, ConstView x, View out);
 
 // The gradient of a block's branch from the gradient of the residual stream: dropout's mask
-// applied, in the compute dtype. `buffer` receives it where a copy is needed.
+// applied, in the dtype of activations, `compute`. `buffer` receives it where a copy is needed.
 ConstView BranchGradient(Context& ctx, ConstView dout, const DropoutSpec& dropout, DType compute,
                          Tensor& buffer);
 

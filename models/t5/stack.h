@@ -62,13 +62,14 @@ class Stack {
   };
 
   // `x` [T, d] is the embedded input (residual dtype), consumed. Returns the normalised output [T,
-  // d] in the compute dtype, after dropout. Blocks are awaited; keep == nullptr: inference, for
-  // which all weights are ready.
+  // d] in the dtype of activations, after dropout. Blocks are awaited; keep == nullptr: inference,
+  // for which all weights are ready.
   Tensor Forward(Context& ctx, Tensor x, const Input& in, const RecomputePlan& plan,
                  Saved* keep) const;
 
-  // dy: gradient of the output (compute dtype), consumed. Returns the gradient of the embedded
-  // input (residual dtype). The decoder adds this rank's part to dmemory [Tm, d] (compute dtype).
+  // dy: gradient of the output (dtype of activations), consumed. Returns the gradient of the
+  // embedded input (residual dtype). The decoder adds this rank's part to dmemory [Tm, d] (dtype of
+  // activations).
   Tensor Backward(Context& ctx, Tensor dy, const Input& in, const RecomputePlan& plan, Saved saved,
                   View dmemory, GradSink& sink) const;
 

@@ -67,8 +67,8 @@ class T5Model {
   // Losses only, without dropout.
   TokenLosses Evaluate(Context& ctx, const Batch& batch);
 
-  // The encoder's output [source tokens, d_model] in the compute dtype, without dropout. Rows
-  // beyond the batch's tokens may follow and mean nothing.
+  // The encoder's output [source tokens, d_model] in T5Options::activations(), without dropout.
+  // Rows beyond the batch's tokens may follow and mean nothing.
   Tensor Encode(Context& ctx, const Batch& batch);
   // The decoder's output [target tokens, d_model], teacher-forced; else as Encode.
   Tensor Decode(Context& ctx, const Batch& batch);

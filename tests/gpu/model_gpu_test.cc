@@ -166,6 +166,23 @@ TEST_F(ModelGpuTest, Bf16LosesNoMoreThanOnTheCpu) {
   }
 }
 
+// Two bf16 terms of an activation on a GPU too: what one would lose is a hundred times the
+// tolerance.
+TEST_F(ModelGpuTest, F32ActivationsGiveTheCpusNumbers) {
+  FROND_GPU_OR_SKIP(gpu);
+  for (const MasterFormat masters : {MasterFormat::kWhole, MasterFormat::kSplit}) {
+    const T5Options options = {
+        .compute = DType::kBF16, .f32_activations = true, .masters = masters};
+    const Errors errors =
+        ErrorsOf(RunPass(*gpu.ctx, options, batch_, 0.1f), RunOnCpu(options, batch_, 0.1f));
+    Print(masters == MasterFormat::kWhole ? "against the CPU" : "split masters", errors);
+    EXPECT_LE(errors.logits, 2e-5);
+    EXPECT_LE(errors.nll, 2e-5);
+    EXPECT_LE(errors.gradient,
+              4e-3);  // backward rounds its operands, now and then to the other side
+  }
+}
+
 // Cross-attention by cuDNN: no worse than the CPU's, the same bits again and in every mode.
 TEST_F(ModelGpuTest, CudnnsCrossAttentionLosesNoMoreAndRepeats) {
   FROND_GPU_OR_SKIP(gpu);

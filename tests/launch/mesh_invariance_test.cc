@@ -92,6 +92,23 @@ TEST_F(MeshInvarianceTest, RanksWithoutExamples) {
   ExpectInvariant(config, 4);
 }
 
+// Backward rounds its operands to bf16; what a mesh may change is a rounding to the other side.
+TEST_F(MeshInvarianceTest, Bf16ProductsOfF32Activations) {
+  config::TrainConfig config = HeadedConfig();
+  config.mutable_model()->set_compute(config::BF16);
+  config.mutable_model()->set_masters(config::Model::SPLIT);
+  config.mutable_model()->set_f32_activations(true);
+  const Result reference = Train(config);
+  EXPECT_LT(reference.losses.back(), reference.losses.front());
+  for (const Mesh& mesh : MeshesOf(2)) {
+    const Result result = Train(On(config, mesh), 2);
+    ASSERT_EQ(result.losses.size(), reference.losses.size());
+    EXPECT_NEAR(result.losses.front(), reference.losses.front(), 1e-5 * reference.losses.front());
+    EXPECT_NEAR(result.losses.back(), reference.losses.back(), 2e-3 * reference.losses.back())
+        << mesh.ToString();
+  }
+}
+
 // bf16 products round partial sums; what a mesh may change is of their size.
 TEST_F(MeshInvarianceTest, FormatsOfMastersShardToTheSameBits) {
   for (const auto masters :

@@ -51,6 +51,20 @@ TEST(RatesOfTest, AGroupHasThePortsOfItsMembers) {
   EXPECT_EQ(split.tensor.bytes_per_second, 360e9);
 }
 
+TEST(RatesOfTest, AttentionHasItsOwnDtype) {
+  const config::Cluster cluster = Preset("8xH100");
+  const auto rates = [&](DType products, DType attention) {
+    return RatesOf(cluster, products, attention, {.data = 8, .tensor = 1});
+  };
+  const StepRates narrow = rates(DType::kBF16, DType::kBF16),
+                  wide = rates(DType::kF32, DType::kF32);
+  EXPECT_GT(narrow.products, wide.products);
+  EXPECT_GT(narrow.attention, wide.attention);
+  const StepRates mixed = rates(DType::kBF16, DType::kF32);
+  EXPECT_EQ(mixed.products, narrow.products);
+  EXPECT_EQ(mixed.attention, wide.attention);
+}
+
 constexpr StepRates kRates = {.products = 100,
                               .attention = 50,
                               .memory = 10,

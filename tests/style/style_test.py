@@ -37,16 +37,17 @@ def function_lengths(lines):
 
 def types_of(path):
     """Full names of the types that a header defines, e.g. frond::cpu::Tile."""
-    spaces = []
+    spaces, before = [], ""
     for line in path.read_text(encoding="utf-8").splitlines():
-        space = re.match(r"^namespace ?([\w:]*) \{", line)
+        space = re.match(r"^(?:inline )?namespace ?([\w:]*) \{", line)
         if space:
             spaces.append(space.group(1))
-        elif line.startswith("}  // namespace"):
+        elif line.startswith("}  // namespace") and spaces:
             spaces.pop()
         kind = re.match(r"^(?:struct|class|enum class|enum) (?:alignas\(\d+\) )?(\w+)[^;]*\{", line)
-        if kind and "" not in spaces:
+        if kind and "" not in spaces and before != "template <>":
             yield "::".join(spaces + [kind.group(1)])
+        before = line
 
 
 def twice_defined(files, root):

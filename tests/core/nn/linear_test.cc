@@ -18,15 +18,15 @@ constexpr int64_t kTokens = 37, kIn = 200, kOut = 56;
 // Two bf16 terms hold 16 bits of a value, one holds 8.
 constexpr double kTwoTerms = 2e-5, kOneTerm = 4e-3;
 
-class OneGradient : public GradSink {
+class KeptGradients : public GradSink {
  public:
   View Open(Context& ctx, Param& param) override {
-    gradient = Tensor(ctx, param.shape, DType::kF32);
-    Fill(ctx, 0, gradient);
-    return gradient;
+    gradients.emplace_back(ctx, param.shape, DType::kF32);
+    Fill(ctx, 0, gradients.back());
+    return gradients.back();
   }
   void Close(Context&, Param&) override {}
-  Tensor gradient;
+  std::vector<Tensor> gradients;
 };
 
 // c[i, j] = sum over k of a[i, k] b[k, j], with strides of rows and columns.
@@ -99,10 +99,47 @@ TEST_F(LinearOfF32Test, GradientsAreThoseOfOneRounding) {
   EXPECT_LE(
       RelativeError(Values(dx), Product(Values(dy), kOut, 1, weight_, kIn, 1, kTokens, kIn, kOut)),
       kOneTerm);
-  OneGradient sink;
+  KeptGradients sink;
   layer_.BackwardWeight(ctx_, dy, x, sink);
-  EXPECT_LE(RelativeError(Values(sink.gradient),
+  EXPECT_LE(RelativeError(Values(sink.gradients.front()),
                           Product(Values(dy), 1, kOut, Values(x), kIn, 1, kOut, kIn, kTokens)),
+            kOneTerm);
+}
+
+// Each part of a joined product, and its gradient, is what the layer alone gives.
+TEST_F(LinearOfF32Test, JoinedOnesAreTheSame) {
+  ParamStore store(DType::kBF16);
+  const Scope scope("layer");
+  JoinedLinear joined(store, {{scope, kOut, 0.3}, {Scope("other"), 24, 0.3}}, kIn,
+                      Partition::Replicated());
+  store.Initialize(ctx_, 5);  // "layer" as above
+  store.PrepareCompute(ctx_, /*for_training=*/true);
+  const Tensor x = Draw({kTokens, kIn}), dy = Draw({kTokens, joined.out()});
+  Tensor y(ctx_, {kTokens, joined.out()}, DType::kF32);
+  joined.Forward(ctx_, x, y);
+  Tensor own_dy(ctx_, {kTokens, kOut}, DType::kF32);
+  std::vector<double> part;
+  for (int64_t t = 0; t < kTokens; ++t) {
+    for (int64_t j = 0; j < kOut; ++j) {
+      part.push_back(y.As<float>()[t * joined.out() + j]);
+      own_dy.As<float>()[t * kOut + j] = dy.As<float>()[t * joined.out() + j];
+    }
+  }
+  EXPECT_LE(RelativeError(part, Product(Values(x), kIn, 1, weight_, 1, kIn, kTokens, kOut, kIn)),
+            kTwoTerms);
+
+  KeptGradients alone;
+  layer_.BackwardWeight(ctx_, own_dy, x, alone);
+  KeptGradients first;
+  joined.BackwardWeight(ctx_, dy, x, first);
+  EXPECT_LE(RelativeError(Values(first.gradients.front()), Values(alone.gradients.front())), 1e-6);
+
+  Tensor dx(ctx_, {kTokens, kIn}, DType::kF32);
+  joined.BackwardInput(ctx_, dy, Write::kAssign, dx);
+  std::vector<double> both = weight_, other = Values(store.params().back()->Weight());
+  both.insert(both.end(), other.begin(), other.end());
+  EXPECT_LE(RelativeError(Values(dx), Product(Values(dy), joined.out(), 1, both, kIn, 1, kTokens,
+                                              kIn, joined.out())),
             kOneTerm);
 }
 

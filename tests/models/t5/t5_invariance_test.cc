@@ -86,12 +86,14 @@ TEST_P(T5InvarianceTest, MicroBatchesAndOrder) {
 }
 
 TEST_P(T5InvarianceTest, RecomputationRepeatsEveryBit) {
-  for (const DType compute : {DType::kF32, DType::kBF16}) {
-    const auto kept = fixture_.Load({.compute = compute});
+  for (const auto& [compute, f32_activations] :
+       {std::pair{DType::kF32, false}, {DType::kBF16, false}, {DType::kBF16, true}}) {
+    const auto kept = fixture_.Load({.compute = compute, .f32_activations = f32_activations});
     Gradients a;
     Accumulate(fixture_, *kept, fixture_.batch, GetParam(), a);
     for (const RecomputeMode mode : {RecomputeMode::kSelective, RecomputeMode::kBlock}) {
-      const auto recomputed = fixture_.Load({.compute = compute, .recompute = {mode}});
+      const auto recomputed = fixture_.Load(
+          {.compute = compute, .f32_activations = f32_activations, .recompute = {mode}});
       Gradients b;
       Accumulate(fixture_, *recomputed, fixture_.batch, GetParam(), b);
       EXPECT_EQ(a.loss, b.loss);
