@@ -95,15 +95,21 @@ INSTANTIATE_TEST_SUITE_P(AllModels, T5ParityTest,
                                   std::get<1>(info.param).name;
                          });
 
+// What the fixture's generations answer.
+Batch Prompts(const T5Fixture& fixture) {
+  Batch prompts;
+  prompts.source_ids = fixture.Integers("generate.source_ids");
+  prompts.source_offsets = fixture.Integers("generate.source_offsets");
+  prompts.target_offsets.assign(prompts.source_offsets.size(), 0);
+  return prompts;
+}
+
 class T5GenerateTest : public testing::TestWithParam<const char*> {};
 
 TEST_P(T5GenerateTest, GreedyAnswersEqualTransformers) {
   T5Fixture fixture(GetParam());
   const auto model = fixture.Load({.compute = DType::kF32});
-  Batch prompts;
-  prompts.source_ids = fixture.Integers("generate.source_ids");
-  prompts.source_offsets = fixture.Integers("generate.source_offsets");
-  prompts.target_offsets.assign(prompts.source_offsets.size(), 0);
+  const Batch prompts = Prompts(fixture);
   const auto answers = GreedyDecode(fixture.ctx, *model, prompts, 20);
   const std::vector<int32_t> ids = fixture.Integers("generate.ids");
   const std::vector<int32_t> offsets = fixture.Integers("generate.offsets");
@@ -118,10 +124,7 @@ TEST_P(T5GenerateTest, GreedyAnswersEqualTransformers) {
 // Token by token with bf16 products of f32 activations, as in f32 with the weights they read.
 TEST_P(T5GenerateTest, F32ActivationsAnswerAsF32Does) {
   T5Fixture fixture(GetParam());
-  Batch prompts;
-  prompts.source_ids = fixture.Integers("generate.source_ids");
-  prompts.source_offsets = fixture.Integers("generate.source_offsets");
-  prompts.target_offsets.assign(prompts.source_offsets.size(), 0);
+  const Batch prompts = Prompts(fixture);
   std::vector<std::vector<std::vector<int32_t>>> answers;
   for (const T5Options& options :
        {T5Options{.compute = DType::kF32}, {.compute = DType::kBF16, .f32_activations = true}}) {
@@ -136,10 +139,7 @@ TEST_P(T5GenerateTest, F32ActivationsAnswerAsF32Does) {
 // also where there is no cuDNN.
 TEST_P(T5GenerateTest, DecodingIsOursWhateverComputesPasses) {
   T5Fixture fixture(GetParam());
-  Batch prompts;
-  prompts.source_ids = fixture.Integers("generate.source_ids");
-  prompts.source_offsets = fixture.Integers("generate.source_offsets");
-  prompts.target_offsets.assign(prompts.source_offsets.size(), 0);
+  const Batch prompts = Prompts(fixture);
   std::vector<std::vector<std::vector<int32_t>>> answers;
   for (const AttentionEngine engine : {AttentionEngine::kFrond, AttentionEngine::kCudnn}) {
     const auto model = fixture.Load({.compute = DType::kBF16, .cross_attention = engine});
