@@ -170,7 +170,7 @@ absl::Status Trainer::SetUpReport() {
       .total_steps = config_.steps(),
       .tensorboard = config_.report().tensorboard(),
       .terminal = config_.report().terminal(),
-      .compute = ResolveT5Options(config_.model()).compute,
+      .compute = model_->options().compute,
       .ranks = world_.size(),
       .collective_seconds = std::move(collective_seconds),
       .languages = data_->languages(),
@@ -184,7 +184,7 @@ absl::Status Trainer::SetUpReport() {
 
 RunTable Trainer::MakeRunTable() const {
   RunTable table;
-  const T5Options options = ResolveT5Options(config_.model());
+  const T5Options& options = model_->options();
   const T5Config& t5 = model_->config();
   table.facts = {
       {"work folder", config_.work_dir()},
