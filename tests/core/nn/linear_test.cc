@@ -7,6 +7,7 @@
 
 #include "core/ops/elementwise.h"
 #include "core/tensor/transfer.h"
+#include "tests/core/nn/ordered_sink.h"
 #include "tests/core/ops/op_runner.h"
 
 namespace frond {
@@ -17,17 +18,6 @@ using testing::RelativeError;
 constexpr int64_t kTokens = 37, kIn = 200, kOut = 56;
 // Two bf16 terms hold 16 bits of a value, one holds 8.
 constexpr double kTwoTerms = 2e-5, kOneTerm = 4e-3;
-
-class KeptGradients : public GradSink {
- public:
-  View Open(Context& ctx, Param& param) override {
-    gradients.emplace_back(ctx, param.shape, DType::kF32);
-    Fill(ctx, 0, gradients.back());
-    return gradients.back();
-  }
-  void Close(Context&, Param&) override {}
-  std::vector<Tensor> gradients;
-};
 
 // c[i, j] = sum over k of a[i, k] b[k, j], with strides of rows and columns.
 std::vector<double> Product(const std::vector<double>& a, int64_t a_row, int64_t a_column,
@@ -99,9 +89,9 @@ TEST_F(LinearOfF32Test, GradientsAreThoseOfOneRounding) {
   EXPECT_LE(
       RelativeError(Values(dx), Product(Values(dy), kOut, 1, weight_, kIn, 1, kTokens, kIn, kOut)),
       kOneTerm);
-  KeptGradients sink;
+  OrderedSink sink;
   layer_.BackwardWeight(ctx_, dy, x, sink);
-  EXPECT_LE(RelativeError(Values(sink.gradients.front()),
+  EXPECT_LE(RelativeError(sink.Gradient(ctx_, 0),
                           Product(Values(dy), 1, kOut, Values(x), kIn, 1, kOut, kIn, kTokens)),
             kOneTerm);
 }
@@ -128,11 +118,11 @@ TEST_F(LinearOfF32Test, JoinedOnesAreTheSame) {
   EXPECT_LE(RelativeError(part, Product(Values(x), kIn, 1, weight_, 1, kIn, kTokens, kOut, kIn)),
             kTwoTerms);
 
-  KeptGradients alone;
+  OrderedSink alone;
   layer_.BackwardWeight(ctx_, own_dy, x, alone);
-  KeptGradients first;
+  OrderedSink first;
   joined.BackwardWeight(ctx_, dy, x, first);
-  EXPECT_LE(RelativeError(Values(first.gradients.front()), Values(alone.gradients.front())), 1e-6);
+  EXPECT_LE(RelativeError(first.Gradient(ctx_, 0), alone.Gradient(ctx_, 0)), 1e-6);
 
   Tensor dx(ctx_, {kTokens, kIn}, DType::kF32);
   joined.BackwardInput(ctx_, dy, Write::kAssign, dx);
