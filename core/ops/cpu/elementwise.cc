@@ -1,25 +1,15 @@
-// Whole-tensor loops in blocks of a fixed size, so that no result depends on the thread count.
 #include "core/ops/cpu/elementwise.h"
 
 #include <algorithm>
 #include <type_traits>
 #include <vector>
 
+#include "core/ops/cpu/blocks.h"
 #include "core/ops/cpu/row_convert.h"
 #include "core/ops/cpu/vector_clones.h"
 
 namespace frond::cpu {
 namespace {
-
-constexpr int64_t kBlock = 4096;
-
-// Calls `function(begin, end)` for every block of [0, n), in parallel.
-template <class Function>
-void ForBlocks(int64_t n, const Function& function) {
-  const int64_t blocks = (n + kBlock - 1) / kBlock;
-#pragma omp parallel for schedule(static) if (blocks > 4)
-  for (int64_t b = 0; b < blocks; ++b) function(b * kBlock, std::min(n, (b + 1) * kBlock));
-}
 
 FROND_VECTOR_CLONES double SquaresF32(const float* x, int64_t n) {
   constexpr int kLanes = 32;
