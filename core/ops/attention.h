@@ -70,6 +70,8 @@ void Attention(Context& ctx, ConstColumns q, ConstColumns k, ConstColumns v, Con
                const AttentionSpec& spec, View out, View lse);
 
 // dq, dk, dv are assigned and lie as q, k and v do (of the same pitch); rows in no segment get 0.
+// GPUs take the gradient's row sums from `out`, rounded as it is; the CPU sums them anew from the
+// probabilities, in the precision of statistics.
 // dbias_table [num_buckets, heads] (empty where there is no bias) is accumulated, in an order that
 // does not depend on the number of threads.
 void AttentionGrad(Context& ctx, ConstView dout, ConstColumns q, ConstColumns k, ConstColumns v,

@@ -180,7 +180,7 @@ void Forward(Context& ctx, const Problem<T>& problem, T* out, Accumulator<T>* ls
 
 template <class T>
 struct Gradients {
-  const T *dout, *out;
+  const T* dout;
   const Accumulator<T>* lse;
   T *dq, *dk, *dv;
   double* dbias;  // [segments][heads][num_buckets], or null
@@ -206,7 +206,6 @@ void Backward(Context& ctx, const Problem<T>& problem, const std::vector<int>& b
     AttentionHead<T> h = problem.Head(segment, head);
     const int64_t query_at = problem.QueryAt(segment, head), out_at = problem.OutAt(segment, head);
     const int64_t key_at = problem.KeyAt(segment, head);
-    h.out = const_cast<T*>(g.out) + out_at;
     h.lse = const_cast<A*>(g.lse) + int64_t{spec.query_begin[segment]} * spec.num_heads + head;
     h.lse_stride = spec.num_heads;
     h.dout = g.dout + out_at;
@@ -259,8 +258,9 @@ void Attention(Context& ctx, ConstColumns q, ConstColumns k, ConstColumns v, Con
 }
 
 void AttentionGrad(Context& ctx, ConstView dout, ConstColumns q, ConstColumns k, ConstColumns v,
-                   ConstView bias_table, ConstView out, ConstView lse, const AttentionSpec& spec,
-                   Columns dq, Columns dk, Columns dv, View dbias_table) {
+                   ConstView bias_table, ConstView /*out*/, ConstView lse,
+                   const AttentionSpec& spec, Columns dq, Columns dk, Columns dv,
+                   View dbias_table) {
   const Distances distances(spec);
   std::vector<int> buckets;
   std::vector<double> by_segment;
@@ -278,7 +278,6 @@ void AttentionGrad(Context& ctx, ConstView dout, ConstColumns q, ConstColumns k,
     const Problem<T> problem = MakeProblem<T>(q, k, v, bias, spec, distances);
     Backward(ctx, problem, buckets,
              Gradients<T>{.dout = dout.As<T>(),
-                          .out = out.As<T>(),
                           .lse = lse.As<A>(),
                           .dq = dq.As<T>(),
                           .dk = dk.As<T>(),

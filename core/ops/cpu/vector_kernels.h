@@ -35,7 +35,7 @@ struct AttentionHead {
   uint32_t dropout_threshold = 0;
   A keep_scale = 1;
 
-  T* out = nullptr;  // the gradient only reads it
+  T* out = nullptr;  // of the forward only
   A* lse = nullptr;
   int64_t lse_stride = 0;
 
