@@ -2,7 +2,8 @@
 # Frond's training step beside Transformers + PyTorch on the CPU, at mT5-small's shape, in one run:
 #   bench/compare_transformers.sh DATA TOKENIZER [PYTHON]
 # DATA: folder written by bench/make_real_data.py; TOKENIZER: a SentencePiece model of up to 250,112 pieces.
-# RUN_PREFIX may hold a command to run both under, e.g. "chrt -f 10"; DTYPES what is compared (f32 bf16).
+# RUN_PREFIX may hold a command to run both under, e.g. "chrt -f 10"; DTYPES what is compared (f32 bf16); SETTINGS what
+# Frond's config sets besides, e.g. "model.f32_activations=true".
 set -euo pipefail
 cd "$(dirname "$0")/.."
 data=$1 tokenizer=$2 python=${3:-python3}
@@ -17,7 +18,7 @@ compare() {
   local name=$1 dtype=$2 micro=$3
   shift 3
   local settings=()
-  for setting in "$@"; do settings+=(--set "$setting"); done
+  for setting in ${SETTINGS:-} "$@"; do settings+=(--set "$setting"); done
   "${prefix[@]}" "$frond" train --config configs/mt5_small_real.textproto \
     --set "work_dir=$work/run" --set "data.tokenizer=$tokenizer" --set "model.compute=${dtype^^}" \
     --set loss.normalizer=PER_TOKEN --set loss.z_loss=0 --set model.dropout=0 \

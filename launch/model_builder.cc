@@ -43,7 +43,7 @@ absl::Status CheckCrossAttention(Context& ctx, const T5Config& t5, const T5Optio
   if (options.cross_attention == AttentionEngine::kFrond) return absl::OkStatus();
   const auto heads = static_cast<int>(options.tensor.Part(t5.num_heads));
   const absl::Status status =
-      CheckCudnnAttention(ctx, options.activations(), heads, static_cast<int>(t5.d_kv));
+      CheckCudnnAttention(ctx, options.projected(), heads, static_cast<int>(t5.d_kv));
   if (status.ok()) return status;
   return absl::Status(status.code(), absl::StrCat("model.cross_attention is CUDNN, but ",
                                                   std::string(status.message())));

@@ -163,7 +163,7 @@ class Planner {
          .mesh = candidate.mesh,
          .batches = FullRows(config, candidate.mesh.data, options_.examples_per_row),
          .languages = 1,
-         .rates = RatesOf(cluster_, options.compute, options.activations(), candidate.mesh),
+         .rates = RatesOf(cluster_, options.compute, options.projected(), candidate.mesh),
          .memory_only = memory_only});
   }
 

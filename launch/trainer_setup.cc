@@ -193,7 +193,7 @@ RunTable Trainer::MakeRunTable() const {
                              config_.model().path().empty() ? ", fresh" : ", from ",
                              config_.model().path())},
       {"compute", absl::StrCat(DTypeName(options.compute),
-                               options.f32_activations                 ? ", activations f32"
+                               options.f32_activations ? ", norms, attention and gates f32"
                                : options.residual() != options.compute ? ", residual stream f32"
                                                                        : "",
                                ", masters ", config::Model::Masters_Name(config_.model().masters()),

@@ -3,18 +3,13 @@
 namespace frond {
 namespace {
 
-// c (+)= a op(W) of a Param or JoinedParams, a being the sum of the operand's terms.
+// c (+)= a op(W) of a Param or JoinedParams.
 template <class Weights>
-void Multiply(Context& ctx, const ProductOperand& a, const Weights& weights, Trans trans,
-              Write mode, View c) {
-  const PackedWeight* pack = weights.Pack(trans);
-  for (const ConstView term : a.terms()) {
-    if (pack != nullptr) {
-      MatMulPacked(ctx, term, *pack, trans, mode, c);
-    } else {
-      MatMul(ctx, term, Trans::kNo, weights.Weight(), trans, mode, c);
-    }
-    mode = Write::kAccumulate;
+void Multiply(Context& ctx, ConstView a, const Weights& weights, Trans trans, Write mode, View c) {
+  if (const PackedWeight* pack = weights.Pack(trans)) {
+    MatMulPacked(ctx, a, *pack, trans, mode, c);
+  } else {
+    MatMul(ctx, a, Trans::kNo, weights.Weight(), trans, mode, c);
   }
 }
 
@@ -36,39 +31,30 @@ void AddWeightGradient(Context& ctx, ConstColumns dy, ConstView x, Param& weight
 
 Linear::Linear(ParamStore& store, const Scope& scope, int64_t in, int64_t out, double init_stddev,
                Partition partition)
-    : products_(store.compute_dtype()),
-      weight_(&Declare(store, scope, {out, in}, init_stddev, partition)) {}
+    : weight_(&Declare(store, scope, {out, in}, init_stddev, partition)) {}
 
 void Linear::Forward(Context& ctx, ConstView x, Write mode, View y) const {
-  Multiply(ctx, {ctx, x, products_, OperandTerms::kTwo}, *weight_, Trans::kYes, mode, y);
+  Multiply(ctx, x, *weight_, Trans::kYes, mode, y);
 }
 
 void Linear::ForwardAdd(Context& ctx, ConstView x, ConstView addend, View y) const {
-  const ProductOperand operand(ctx, x, products_, OperandTerms::kTwo);
-  const PackedWeight* pack = weight_->Pack(Trans::kYes);
-  for (const ConstView term : operand.terms()) {
-    if (pack != nullptr) {
-      MatMulPackedAdd(ctx, term, *pack, Trans::kYes, addend, y);
-    } else {
-      MatMulAdd(ctx, term, Trans::kNo, weight_->Weight(), Trans::kYes, addend, y);
-    }
-    addend = y;
+  if (const PackedWeight* pack = weight_->Pack(Trans::kYes)) {
+    MatMulPackedAdd(ctx, x, *pack, Trans::kYes, addend, y);
+  } else {
+    MatMulAdd(ctx, x, Trans::kNo, weight_->Weight(), Trans::kYes, addend, y);
   }
 }
 
 void Linear::BackwardInput(Context& ctx, ConstView dy, Write mode, View dx) const {
-  Multiply(ctx, {ctx, dy, products_, OperandTerms::kOne}, *weight_, Trans::kNo, mode, dx);
+  Multiply(ctx, dy, *weight_, Trans::kNo, mode, dx);
 }
 
 void Linear::BackwardWeight(Context& ctx, ConstView dy, ConstView x, GradSink& sink) const {
-  const ProductOperand left(ctx, dy, products_, OperandTerms::kOne);
-  const ProductOperand right(ctx, x, products_, OperandTerms::kOne);
-  AddWeightGradient(ctx, left.only(), right.only(), *weight_, sink);
+  AddWeightGradient(ctx, dy, x, *weight_, sink);
 }
 
 JoinedLinear::JoinedLinear(ParamStore& store, const std::vector<Part>& parts, int64_t in,
-                           Partition partition)
-    : products_(store.compute_dtype()) {
+                           Partition partition) {
   std::vector<Param*> weights;
   int64_t end = 0;
   for (const Part& part : parts) {
@@ -79,19 +65,22 @@ JoinedLinear::JoinedLinear(ParamStore& store, const std::vector<Part>& parts, in
   weights_ = &store.Join(std::move(weights));
 }
 
-void JoinedLinear::Forward(Context& ctx, ConstView x, View y) const {
-  Multiply(ctx, {ctx, x, products_, OperandTerms::kTwo}, *weights_, Trans::kYes, Write::kAssign, y);
+void JoinedLinear::Forward(Context& ctx, ConstView x, View y, ConstView low) const {
+  const bool has_low = low.data != nullptr;
+  CHECK(!has_low || y.dtype == DType::kF32) << DTypeName(y.dtype) << " holds no second term";
+  Multiply(ctx, x, *weights_, Trans::kYes, Write::kAssign, y);
+  if (!has_low) return;
+  CheckSameShape(low, x);
+  Multiply(ctx, low, *weights_, Trans::kYes, Write::kAccumulate, y);
 }
 
 void JoinedLinear::BackwardInput(Context& ctx, ConstView dy, Write mode, View dx) const {
-  Multiply(ctx, {ctx, dy, products_, OperandTerms::kOne}, *weights_, Trans::kNo, mode, dx);
+  Multiply(ctx, dy, *weights_, Trans::kNo, mode, dx);
 }
 
 void JoinedLinear::BackwardWeight(Context& ctx, ConstView dy, ConstView x, GradSink& sink) const {
-  const ProductOperand left(ctx, dy, products_, OperandTerms::kOne);
-  const ProductOperand right(ctx, x, products_, OperandTerms::kOne);
   for (size_t i = 0; i < weights_->parts.size(); ++i) {
-    AddWeightGradient(ctx, Of(i, left.only()), right.only(), *weights_->parts[i], sink);
+    AddWeightGradient(ctx, Of(i, dy), x, *weights_->parts[i], sink);
   }
 }
 

@@ -1,15 +1,10 @@
 // Linear layers without bias: y = x W^T, W [out, in], as all of T5's are.
-//
-// Inputs and gradients are in the store's compute dtype, or f32 under bf16: a product of bf16
-// operands then takes x as the sum of two of them, and gradients as one
-// (core/ops/product_operand.h).
 #pragma once
 
 #include <vector>
 
 #include "core/nn/grad_sink.h"
 #include "core/nn/param.h"
-#include "core/ops/product_operand.h"
 
 namespace frond {
 
@@ -27,7 +22,7 @@ class Linear {
   int64_t in() const { return weight_->shape.dim(1); }
   int64_t out() const { return weight_->shape.dim(0); }
 
-  // y (+)= x W^T. x [T, in], y [T, out]; y is f32 where x is, and may be where it is bf16.
+  // y (+)= x W^T. x [T, in], y [T, out], in the store's compute dtype (y may be f32).
   void Forward(Context& ctx, ConstView x, Write mode, View y) const;
   // y = x W^T + addend, which has y's shape and dtype and may be y.
   void ForwardAdd(Context& ctx, ConstView x, ConstView addend, View y) const;
@@ -37,7 +32,6 @@ class Linear {
   void BackwardWeight(Context& ctx, ConstView dy, ConstView x, GradSink& sink) const;
 
  private:
-  DType products_;
   Param* weight_;  // owned by the store
 };
 
@@ -60,9 +54,10 @@ class JoinedLinear {
   Columns Of(size_t i, View y) const { return ColumnsOf(y, Begin(i), ends_[i]); }
   ConstColumns Of(size_t i, ConstView y) const { return ColumnsOf(y, Begin(i), ends_[i]); }
 
-  // y = x W^T. x [T, in], y [T, out].
-  void Forward(Context& ctx, ConstView x, View y) const;
-  // dx (+)= dy W, of all parts, rounded once. dy [T, out], dx [T, in].
+  // y = x W^T. x [T, in], y [T, out]. Where `low` is given, y = (x + low) W^T, by two products: x
+  // is bf16, low what its rounding left off (core/ops/rms_norm.h), and y f32.
+  void Forward(Context& ctx, ConstView x, View y, ConstView low = {}) const;
+  // dx (+)= dy W, of all parts, rounded once. dy [T, out], dx [T, in] (dx may be f32).
   void BackwardInput(Context& ctx, ConstView dy, Write mode, View dx) const;
   // Adds dy^T x to each part's gradient and closes it, in the parts' order.
   void BackwardWeight(Context& ctx, ConstView dy, ConstView x, GradSink& sink) const;
@@ -70,7 +65,6 @@ class JoinedLinear {
  private:
   int64_t Begin(size_t i) const { return i == 0 ? 0 : ends_[i - 1]; }
 
-  DType products_;
   JoinedParams* weights_;  // owned by the store
   std::vector<int64_t> ends_;
 };

@@ -111,7 +111,7 @@ void Attention(Context& ctx, ConstColumns q, ConstColumns k, ConstColumns v, Con
                const AttentionSpec& spec, View out, View lse) {
   CheckOperands(q, k, v, bias_table, spec);
   CheckEngine(ctx, q.dtype, bias_table, spec);
-  CheckSameShape(out, q);
+  CheckSameShapeOrNarrower(out, q);
   CheckLse(q, lse, spec);
   ProfileScope profile(ctx.profiler(), "attention", 4.0 * spec.head_dim * AttentionPairs(spec));
   Dispatch<cpu::Attention, cuda::Attention, meta::Attention>(ctx, q, k, v, bias_table, spec, out,
@@ -123,12 +123,13 @@ void AttentionGrad(Context& ctx, ConstView dout, ConstColumns q, ConstColumns k,
                    Columns dq, Columns dk, Columns dv, View dbias_table) {
   CheckOperands(q, k, v, bias_table, spec);
   CheckEngine(ctx, q.dtype, bias_table, spec);
-  CheckSameShape(dout, q);
-  CheckSameShape(out, q);
+  CheckSameShapeOrNarrower(dout, q);
+  CheckSameShape(out, dout);
   CheckLse(q, lse, spec);
-  CheckSameLayout(dq, q);
-  CheckSameLayout(dk, k);
-  CheckSameLayout(dv, v);
+  CheckSameLayoutOrNarrower(dq, q);
+  CheckSameLayoutOrNarrower(dk, k);
+  CheckSameLayout(dv, dk);
+  CHECK(dq.dtype == dout.dtype && dk.dtype == dout.dtype) << DTypeName(dout.dtype);
   CHECK_EQ(bias_table.data == nullptr, dbias_table.data == nullptr);
   if (bias_table.data != nullptr) CheckSameShape(dbias_table, bias_table);
   ProfileScope profile(ctx.profiler(), "attention", 10.0 * spec.head_dim * AttentionPairs(spec));

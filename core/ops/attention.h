@@ -62,18 +62,19 @@ struct AttentionSpec {
 double AttentionPairs(const AttentionSpec& spec);
 
 // out = attention(q, k, v). q, out [Tq, heads * head_dim]; k, v [Tk, heads * head_dim], all of one
-// dtype. q, k and v may be columns of wider matrices, k and v of the same pitch. bias_table
-// [num_buckets, heads] f32 (f64 where q is f64) or an empty view. `lse` [Tq, heads] f32 (f64): the
-// log of each query's sum of exponentials, assigned, kept for the gradient. A query row whose
-// segment has no keys gets 0.
+// dtype, but out may be bf16 where the others are f32. q, k and v may be columns of wider
+// matrices, k and v of the same pitch. bias_table [num_buckets, heads] f32 (f64 where q is f64) or
+// an empty view. `lse` [Tq, heads] f32 (f64): the log of each query's sum of exponentials,
+// assigned, kept for the gradient. A query row whose segment has no keys gets 0.
 void Attention(Context& ctx, ConstColumns q, ConstColumns k, ConstColumns v, ConstView bias_table,
                const AttentionSpec& spec, View out, View lse);
 
-// dq, dk, dv are assigned and lie as q, k and v do (of the same pitch); rows in no segment get 0.
-// GPUs take the gradient's row sums from `out`, rounded as it is; the CPU sums them anew from the
-// probabilities, in the precision of statistics.
-// dbias_table [num_buckets, heads] (empty where there is no bias) is accumulated, in an order that
-// does not depend on the number of threads.
+// dq, dk, dv are assigned and lie as q, k and v do (of the same pitch), in the dtype that out and
+// dout have; rows in no segment get 0. The row sums of p dp are taken from the probabilities, in
+// the precision of statistics, except by the kernels of a GPU's tensor cores and cuDNN, which take
+// them from the rounded `out`. dbias_table [num_buckets,
+// heads] (empty where there is no bias) is accumulated, in an order that does not depend on the
+// number of threads.
 void AttentionGrad(Context& ctx, ConstView dout, ConstColumns q, ConstColumns k, ConstColumns v,
                    ConstView bias_table, ConstView out, ConstView lse, const AttentionSpec& spec,
                    Columns dq, Columns dk, Columns dv, View dbias_table);

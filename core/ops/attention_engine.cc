@@ -17,7 +17,7 @@ absl::Status CheckCudnnAttention(Context& ctx, DType dtype, int num_heads, int h
     return absl::InvalidArgumentError("the device is the CPU, and cuDNN computes on GPUs only");
   }
   if (dtype != DType::kBF16) {
-    return absl::InvalidArgumentError(absl::StrCat("activations are in ", DTypeName(dtype),
+    return absl::InvalidArgumentError(absl::StrCat("queries and keys are in ", DTypeName(dtype),
                                                    ", and cuDNN's attention is in bf16"));
   }
   if (head_dim % kHeadDimUnit != 0 || head_dim > kMostHeadDim) {

@@ -8,18 +8,21 @@ namespace frond {
 
 void GatedGelu(Context& ctx, ConstColumns gate, ConstColumns up, View y) {
   CheckSameLayout(up, gate);
-  CheckSameShape(y, gate);
-  ProfileScope profile(ctx.profiler(), "gated_gelu", 0, 3 * y.bytes());
+  CheckSameShapeOrNarrower(y, gate);
+  ProfileScope profile(ctx.profiler(), "gated_gelu", 0,
+                       y.bytes() + 2 * gate.num_elements() * DTypeSize(gate.dtype));
   Dispatch<cpu::GatedGelu, cuda::GatedGelu>(ctx, gate, up, y);
 }
 
 void GatedGeluGrad(Context& ctx, ConstView dy, ConstColumns gate, ConstColumns up, Columns dgate,
                    Columns dup) {
-  CheckSameShape(dy, gate);
   CheckSameLayout(up, gate);
-  CheckSameLayout(dgate, gate);
-  CheckSameLayout(dup, gate);
-  ProfileScope profile(ctx.profiler(), "gated_gelu", 0, 5 * dy.bytes());
+  CheckSameShapeOrNarrower(dy, gate);
+  CheckSameLayoutOrNarrower(dgate, gate);
+  CheckSameLayout(dup, dgate);
+  CHECK(dgate.dtype == dy.dtype) << DTypeName(dgate.dtype) << " and " << DTypeName(dy.dtype);
+  ProfileScope profile(ctx.profiler(), "gated_gelu", 0,
+                       3 * dy.bytes() + 2 * gate.num_elements() * DTypeSize(gate.dtype));
   Dispatch<cpu::GatedGeluGrad, cuda::GatedGeluGrad>(ctx, dy, gate, up, dgate, dup);
 }
 

@@ -14,7 +14,6 @@
 #include "core/ops/dispatch.h"
 #include "core/ops/head_loss_plan.h"
 #include "core/ops/meta/op_memory.h"
-#include "core/ops/product_operand.h"
 
 namespace frond {
 namespace {
@@ -23,37 +22,27 @@ double ProductFlops(ConstView hidden, ConstView logits) {
   return 2.0 * static_cast<double>(hidden.num_elements()) * static_cast<double>(logits.dim(1));
 }
 
-// The dtype of the products: the weight's, where it has one for them.
-DType ProductsOf(ConstView hidden, const HeadWeight& weight) {
-  const PackedWeight* pack = weight.forward != nullptr ? weight.forward : weight.backward;
-  if (pack != nullptr) return pack->dtype_;
-  return weight.value.dtype == DType::kBF16 ? DType::kBF16 : hidden.dtype;
-}
-
 // The head's weight in the forms the products take.
 class HeadOperand {
  public:
-  HeadOperand(Context& ctx, const HeadWeight& weight, DType products, bool with_backward)
-      : weight_(weight), products_(products), plain_(weight.value) {
+  HeadOperand(Context& ctx, const HeadWeight& weight, DType compute, bool with_backward)
+      : weight_(weight), plain_(weight.value) {
     const bool needs_plain =
         weight.forward == nullptr || (with_backward && weight.backward == nullptr);
-    if (!needs_plain || plain_.dtype == products) return;
-    cast_ = Tensor(ctx, plain_.shape, products, MemoryKind::kWorkspace);
+    if (!needs_plain || plain_.dtype == compute) return;
+    cast_ = Tensor(ctx, plain_.shape, compute, MemoryKind::kWorkspace);
     Dispatch<cpu::WriteMaster, cuda::WriteMaster>(ctx, plain_, MasterView{cast_.view()});
     plain_ = cast_;
   }
 
-  DType products() const { return products_; }
-
   // logits = hidden W^T.
   void Forward(Context& ctx, ConstView hidden, View logits) const {
-    const ProductOperand operand(ctx, hidden, products_, OperandTerms::kTwo);
-    Write mode = Write::kAssign;
-    for (const ConstView term : operand.terms()) {
-      const ProfileScope scope(ctx.profiler(), "head_loss.logits", ProductFlops(hidden, logits));
-      AddTerm(ctx, term, mode, logits);
-      mode = Write::kAccumulate;
+    if (weight_.forward != nullptr) {
+      return Dispatch<cpu::MatMulPacked, cuda::MatMulPacked, meta::MatMulPacked>(
+          ctx, hidden, *weight_.forward, Trans::kYes, Write::kAssign, logits);
     }
+    Dispatch<cpu::MatMul, cuda::MatMul, meta::MatMul>(ctx, hidden, Trans::kNo, plain_, Trans::kYes,
+                                                      Write::kAssign, logits);
   }
 
   // dhidden = dlogits W.
@@ -67,17 +56,7 @@ class HeadOperand {
   }
 
  private:
-  void AddTerm(Context& ctx, ConstView term, Write mode, View logits) const {
-    if (weight_.forward != nullptr) {
-      return Dispatch<cpu::MatMulPacked, cuda::MatMulPacked, meta::MatMulPacked>(
-          ctx, term, *weight_.forward, Trans::kYes, mode, logits);
-    }
-    Dispatch<cpu::MatMul, cuda::MatMul, meta::MatMul>(ctx, term, Trans::kNo, plain_, Trans::kYes,
-                                                      mode, logits);
-  }
-
   const HeadWeight& weight_;
-  DType products_;
   Tensor cast_;
   ConstView plain_;
 };
@@ -85,16 +64,14 @@ class HeadOperand {
 void CheckShapes(ConstView hidden, const HeadWeight& weight, const HeadLossSpec& spec) {
   CHECK(hidden.shape.rank() == 2 && weight.value.shape.rank() == 2);
   CHECK_EQ(hidden.dim(1), weight.value.dim(1));
-  const DType products = ProductsOf(hidden, weight);
-  CHECK(products == hidden.dtype || hidden.dtype == DType::kF32) << DTypeName(products);
-  CHECK(weight.value.dtype == LogitsDType(hidden.dtype) || weight.value.dtype == products)
+  CHECK(weight.value.dtype == LogitsDType(hidden.dtype) || weight.value.dtype == hidden.dtype)
       << DTypeName(weight.value.dtype);
   CHECK_GT(spec.hidden_scale, 0);
   for (const Trans trans : {Trans::kYes, Trans::kNo}) {
     const PackedWeight* pack = trans == Trans::kYes ? weight.forward : weight.backward;
     if (pack == nullptr) continue;
     CHECK_EQ(pack->weight_shape_, weight.value.shape);
-    CHECK(pack->dtype_ == products) << DTypeName(pack->dtype_);
+    CHECK(pack->dtype_ == hidden.dtype) << DTypeName(pack->dtype_);
     CHECK(pack->Serves(trans));
   }
 }
@@ -144,7 +121,10 @@ void RunPartLoss(Context& ctx, const HeadLossParts& parts, const HeadRows& rows,
 
 void RunLoss(Context& ctx, const HeadOperand& operand, const HeadLossParts& parts,
              const HeadRows& rows, View logits) {
-  operand.Forward(ctx, rows.hidden, logits);
+  {
+    const ProfileScope scope(ctx.profiler(), "head_loss.logits", ProductFlops(rows.hidden, logits));
+    operand.Forward(ctx, rows.hidden, logits);
+  }
   if (parts.count > 1) return RunPartLoss(ctx, parts, rows, logits);
   const ProfileScope scope(ctx.profiler(), "head_loss.softmax", 0,
                            2 * logits.bytes() + rows.dlogits.bytes());
@@ -159,9 +139,8 @@ void RunGradient(Context& ctx, const HeadOperand& operand, const HeadRows& rows,
     operand.Backward(ctx, rows.dlogits, rows.dhidden);
   }
   if (dweight.data != nullptr) {
-    const ProductOperand hidden(ctx, rows.hidden, operand.products(), OperandTerms::kOne);
     const ProfileScope scope(ctx.profiler(), "head_loss.dweight", flops);
-    Dispatch<cpu::MatMul, cuda::MatMul, meta::MatMul>(ctx, rows.dlogits, Trans::kYes, hidden.only(),
+    Dispatch<cpu::MatMul, cuda::MatMul, meta::MatMul>(ctx, rows.dlogits, Trans::kYes, rows.hidden,
                                                       Trans::kNo, Write::kAccumulate, dweight);
   }
 }
@@ -200,7 +179,7 @@ void HeadLoss(Context& ctx, ConstView hidden, const HeadWeight& weight,
               const HeadLossSpec& spec, View nll, View log_z, View dhidden, View dweight) {
   CheckShapes(hidden, weight, spec);
   const int64_t rows = hidden.dim(0), vocabulary = weight.value.dim(0);
-  const DType products = ProductsOf(hidden, weight), wide = LogitsDType(products);
+  const DType compute = hidden.dtype, wide = LogitsDType(compute);
   CHECK(std::ssize(targets) == rows && std::ssize(token_weights) == rows) << hidden.shape;
   CHECK(nll.dtype == wide && log_z.dtype == wide);
   CHECK(nll.num_elements() == rows && log_z.num_elements() == rows) << nll.shape << log_z.shape;
@@ -213,16 +192,16 @@ void HeadLoss(Context& ctx, ConstView hidden, const HeadWeight& weight,
   const bool with_gradient = dhidden.data != nullptr || dweight.data != nullptr;
   const HeadLossPlan plan = PlanHeadLoss({.rows = rows,
                                           .vocabulary = PlannedVocabulary(spec.parts, vocabulary),
-                                          .compute = products,
+                                          .compute = compute,
                                           .with_gradient = with_gradient,
                                           .max_bytes = spec.max_logits_bytes,
                                           .device = ctx.stands_for()});
-  const HeadOperand operand(ctx, weight, products, dhidden.data != nullptr);
+  const HeadOperand operand(ctx, weight, compute, dhidden.data != nullptr);
   Tensor logits(ctx, {plan.logits_capacity, vocabulary}, wide, MemoryKind::kWorkspace);
   Tensor narrow_logits;
   if (plan.narrow) {
     narrow_logits =
-        Tensor(ctx, {plan.gradient_capacity, vocabulary}, products, MemoryKind::kWorkspace);
+        Tensor(ctx, {plan.gradient_capacity, vocabulary}, compute, MemoryKind::kWorkspace);
   }
   const View dlogits = plan.narrow ? narrow_logits.view() : with_gradient ? logits.view() : View{};
 
@@ -252,8 +231,8 @@ void HeadLogits(Context& ctx, ConstView hidden, const HeadWeight& weight, double
   CheckShapes(hidden, weight, {.hidden_scale = hidden_scale});
   CHECK(logits.dtype == LogitsDType(hidden.dtype));
   CHECK_EQ(logits.shape, (Shape{hidden.dim(0), weight.value.dim(0)}));
-  HeadOperand(ctx, weight, ProductsOf(hidden, weight), /*with_backward=*/false)
-      .Forward(ctx, hidden, logits);
+  const ProfileScope scope(ctx.profiler(), "head_loss.logits", ProductFlops(hidden, logits));
+  HeadOperand(ctx, weight, hidden.dtype, /*with_backward=*/false).Forward(ctx, hidden, logits);
   if (hidden_scale != 1) {
     Dispatch<cpu::AddScaled, cuda::AddScaled>(ctx, hidden_scale, ConstView(logits), Write::kAssign,
                                               logits);

@@ -34,9 +34,8 @@ struct HeadLossSpec {
   HeadLossParts parts;
 };
 
-// The head's weight [V, d]: its f32 (f64) master, or the bf16 it is, and, where the caller packed
-// them, the forms for the two products. Their dtype is the products'; f32 hidden states may meet a
-// bf16 head: its logits take each as the sum of two bf16 numbers (core/ops/product_operand.h).
+// The head's weight [V, d]: its f32 (f64) master and, where the caller packed them, the forms for
+// the two products. The packs' dtype is the compute dtype.
 struct HeadWeight {
   ConstView value;
   const PackedWeight* forward = nullptr;   // serves Trans::kYes; null: `value` is used as it is

@@ -5,6 +5,7 @@
 #include "core/ops/cuda/rms_norm.h"
 #include "core/ops/dispatch.h"
 #include "core/ops/meta/op_memory.h"
+#include "core/tensor/columns.h"
 
 namespace frond {
 namespace {
@@ -21,13 +22,19 @@ void CheckOperands(ConstView x, ConstView scale, ConstView rstd) {
 
 }  // namespace
 
-void RmsNorm(Context& ctx, ConstView x, ConstView scale, float epsilon, View y, View rstd) {
+void RmsNorm(Context& ctx, ConstView x, ConstView scale, float epsilon, View y, View rstd,
+             View low) {
   CheckOperands(x, scale, rstd);
   CHECK_EQ(y.shape, x.shape);
   CHECK((y.dtype == DType::kF64) == (x.dtype == DType::kF64))
       << DTypeName(x.dtype) << " to " << DTypeName(y.dtype);
-  ProfileScope profile(ctx.profiler(), "rms_norm", 0, x.bytes() + y.bytes());
-  Dispatch<cpu::RmsNorm, cuda::RmsNorm>(ctx, x, scale, epsilon, y, rstd);
+  if (low.data != nullptr) {
+    CHECK(y.dtype == DType::kBF16) << DTypeName(y.dtype);
+    CheckSameShape(low, y);
+  }
+  ProfileScope profile(ctx.profiler(), "rms_norm", 0,
+                       x.bytes() + y.bytes() + (low.data != nullptr ? low.bytes() : 0));
+  Dispatch<cpu::RmsNorm, cuda::RmsNorm>(ctx, x, scale, epsilon, y, rstd, low);
 }
 
 void RmsNormGrad(Context& ctx, ConstView dy, ConstView x, ConstView scale, ConstView rstd,

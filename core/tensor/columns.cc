@@ -35,4 +35,15 @@ void CheckSameLayout(ConstColumns a, ConstColumns b) {
   CHECK_EQ(a.pitch, b.pitch);
 }
 
+void CheckSameShapeOrNarrower(ConstColumns a, ConstColumns b) {
+  CHECK_EQ(a.shape(), b.shape());
+  CHECK(a.dtype == b.dtype || (a.dtype == DType::kBF16 && b.dtype == DType::kF32))
+      << DTypeName(a.dtype) << " and " << DTypeName(b.dtype);
+}
+
+void CheckSameLayoutOrNarrower(ConstColumns a, ConstColumns b) {
+  CheckSameShapeOrNarrower(a, b);
+  CHECK_EQ(a.pitch, b.pitch);
+}
+
 }  // namespace frond

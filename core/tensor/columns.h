@@ -69,5 +69,8 @@ ConstColumns ColumnsOf(ConstView matrix, int64_t begin, int64_t end);
 void CheckSameShape(ConstColumns a, ConstColumns b);
 // And that their rows lie alike: one pitch.
 void CheckSameLayout(ConstColumns a, ConstColumns b);
+// As these, but `a` may also be bf16 where `b` is f32: what an op reads and what it gives.
+void CheckSameShapeOrNarrower(ConstColumns a, ConstColumns b);
+void CheckSameLayoutOrNarrower(ConstColumns a, ConstColumns b);
 
 }  // namespace frond

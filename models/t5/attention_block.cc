@@ -94,16 +94,12 @@ void AttentionBlock::Forward(Context& ctx, const Input& in, View out, Saved* kee
   Saved& s = keep != nullptr ? *keep : local;
   s.h = Tensor(ctx, in.x.shape, dims_.compute);
   s.rstd = Tensor(ctx, {in.x.dim(0)}, dims_.statistics());
-  norm_.Forward(ctx, in.x, s.h, s.rstd);
-  Tensor whole;
-  const ConstView h = axis.Whole(ctx, s.h, whole);
-  s.projected = Tensor(ctx, {tokens, projection_.out()}, dims_.compute);
-  projection_.Forward(ctx, h, s.projected);
+  s.projected = Tensor(ctx, {tokens, projection_.out()}, dims_.projected);
+  norm_.Project(ctx, in.x, projection_, axis, s.h, s.rstd, s.projected);
   if (role_.is_cross) {
-    s.memory_kv = Tensor(ctx, {in.memory.dim(0), memory_projection_->out()}, dims_.compute);
+    s.memory_kv = Tensor(ctx, {in.memory.dim(0), memory_projection_->out()}, dims_.projected);
     memory_projection_->Forward(ctx, in.memory, s.memory_kv);
   }
-  whole.Reset();
   s.attended = Tensor(ctx, {tokens, dims_.inner()}, dims_.compute);
   s.lse = Tensor(ctx, {tokens, dims_.heads()}, dims_.statistics());
   const auto x = OperandsIn<ConstColumns, ConstView>(s.projected, s.memory_kv);

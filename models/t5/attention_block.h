@@ -41,7 +41,7 @@ class AttentionBlock {
   struct Input {
     ConstView x;  // [T, d], residual dtype; T: this rank's own rows
     const TokenLayout* layout = nullptr;
-    ConstView memory;  // [Tm, d], dtype of activations
+    ConstView memory;  // [Tm, d], dtype of products
     const TokenLayout* memory_layout = nullptr;
     ConstView bias;
     float dropout = 0;
@@ -52,8 +52,7 @@ class AttentionBlock {
   void Forward(Context& ctx, const Input& in, View out, Saved* keep) const;
 
   // dx holds the gradient of `out` and becomes the gradient of x. Cross-attention adds this rank's
-  // part of the gradient of the memory to dmemory [Tm, d] (dtype of activations). dbias
-  // accumulates.
+  // part of the gradient of the memory to dmemory [Tm, d] (residual dtype). dbias accumulates.
   void Backward(Context& ctx, const Input& in, Saved saved, View dx, View dmemory, View dbias,
                 GradSink& sink) const;
 

@@ -40,6 +40,15 @@ void NormLayer::Forward(Context& ctx, ConstView x, View y, View rstd) const {
   RmsNorm(ctx, x, scale_->Weight(), epsilon_, y, rstd);
 }
 
+void NormLayer::Project(Context& ctx, ConstView x, const JoinedLinear& layer,
+                        const TensorAxis& axis, View h, View rstd, View y) const {
+  Tensor low, whole, whole_low;
+  if (y.dtype != h.dtype) low = Tensor(ctx, h.shape, h.dtype, MemoryKind::kWorkspace);
+  RmsNorm(ctx, x, scale_->Weight(), epsilon_, h, rstd, low.empty() ? View{} : low.view());
+  const ConstView rest = low.empty() ? ConstView{} : axis.Whole(ctx, low, whole_low);
+  layer.Forward(ctx, axis.Whole(ctx, h, whole), y, rest);
+}
+
 void NormLayer::Backward(Context& ctx, ConstView dy, ConstView x, ConstView rstd, Write mode,
                          View dx, GradSink& sink) const {
   axis_->AddOverRows(ctx, sink.Open(ctx, *scale_), [&](View dscale) {

@@ -13,7 +13,8 @@ namespace frond {
 
 struct BlockDims {
   const T5Config* config = nullptr;  // owned by the model
-  DType compute = DType::kF32;       // activations and their gradients
+  DType compute = DType::kF32;       // operands of products, their gradients
+  DType projected = DType::kF32;     // what attention and gates read: q, k, v, gate and up
   DType residual = DType::kF32;      // the residual stream and its gradient
   const TensorAxis* axis = nullptr;  // owned by the model
   AttentionEngine cross_attention = AttentionEngine::kFrond;  // of whole passes
@@ -34,7 +35,7 @@ void AddBranch(Context& ctx, const Linear& layer, ConstView h, const TensorAxis&
                const DropoutSpec& dropout, ConstView x, View out);
 
 // The gradient of a block's branch from the gradient of the residual stream: dropout's mask
-// applied, in the dtype of activations, `compute`. `buffer` receives it where a copy is needed.
+// applied, in the dtype of products, `compute`. `buffer` receives it where a copy is needed.
 ConstView BranchGradient(Context& ctx, ConstView dout, const DropoutSpec& dropout, DType compute,
                          Tensor& buffer);
 
@@ -45,6 +46,11 @@ class NormLayer {
   NormLayer(ParamStore& store, const Scope& scope, const BlockDims& dims);
   // y [T, d] and rstd [T] are assigned; T: this rank's own rows.
   void Forward(Context& ctx, ConstView x, View y, View rstd) const;
+  // y = h W^T of the norm h: a product of what this rank holds of the weights, of all rows. h [T,
+  // d] and rstd [T] are assigned. Where y is wider than h, the product takes h's 16 bits, 8 of
+  // which are kept in h. Collective over `axis`.
+  void Project(Context& ctx, ConstView x, const JoinedLinear& layer, const TensorAxis& axis, View h,
+               View rstd, View y) const;
   // Collective over the tensor axis.
   void Backward(Context& ctx, ConstView dy, ConstView x, ConstView rstd, Write mode, View dx,
                 GradSink& sink) const;

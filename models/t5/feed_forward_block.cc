@@ -59,14 +59,20 @@ void FeedForwardBlock::Forward(Context& ctx, ConstView x, const TokenLayout& lay
   Saved& s = keep != nullptr ? *keep : local;
   s.h = Tensor(ctx, x.shape, dims_.compute);
   s.rstd = Tensor(ctx, {x.dim(0)}, dims_.statistics());
-  norm_.Forward(ctx, x, s.h, s.rstd);
-  s.hidden = Tensor(ctx, {layout.num_tokens, wi_.out()}, dims_.compute);
-  Tensor whole;
-  wi_.Forward(ctx, axis.Whole(ctx, s.h, whole), s.hidden);
-  whole.Reset();
+  s.hidden = Tensor(ctx, {layout.num_tokens, wi_.out()}, dims_.projected);
+  norm_.Project(ctx, x, wi_, axis, s.h, s.rstd, s.hidden);
   s.product = Product(ctx, s, layout, dropout);
   if (out.data == nullptr) return;
   AddBranch(ctx, wo_, s.product, axis, OutputDropout(ctx, dropout, layout), x, out);
+}
+
+Tensor FeedForwardBlock::GateGradient(Context& ctx, ConstView dproduct, Tensor hidden) const {
+  const bool in_place = hidden.dtype() == dims_.compute;
+  Tensor dhidden = in_place ? Tensor() : Tensor(ctx, hidden.shape(), dims_.compute);
+  const ConstView from = hidden;
+  const View to = in_place ? hidden.view() : dhidden.view();
+  GatedGeluGrad(ctx, dproduct, wi_.Of(0, from), wi_.Of(1, from), wi_.Of(0, to), wi_.Of(1, to));
+  return in_place ? std::move(hidden) : std::move(dhidden);
 }
 
 void FeedForwardBlock::Backward(Context& ctx, ConstView x, const TokenLayout& layout, float dropout,
@@ -83,10 +89,7 @@ void FeedForwardBlock::Backward(Context& ctx, ConstView x, const TokenLayout& la
   if (dropout > 0) Dropout(ctx, dproduct, GateDropout(ctx, dropout, layout), dproduct);
   own_buffer.Reset();
   buffer.Reset();
-  const View hidden = saved.hidden;
-  const Columns gate = wi_.Of(0, hidden), up = wi_.Of(1, hidden);
-  GatedGeluGrad(ctx, dproduct, gate, up, gate, up);
-  const Tensor dhidden = std::move(saved.hidden);
+  const Tensor dhidden = GateGradient(ctx, dproduct, std::move(saved.hidden));
   dproduct.Reset();
   if (saved.h.empty()) {
     saved.h = Tensor(ctx, x.shape, dims_.compute);

@@ -38,6 +38,8 @@ class FeedForwardBlock {
  private:
   DropoutSpec GateDropout(const Context& ctx, float rate, const TokenLayout& layout) const;
   DropoutSpec OutputDropout(const Context& ctx, float rate, const TokenLayout& layout) const;
+  // Of gate and up, in place where their dtype allows it.
+  Tensor GateGradient(Context& ctx, ConstView dproduct, Tensor hidden) const;
   // dropout(gelu(gate) * up)
   Tensor Product(Context& ctx, const Saved& saved, const TokenLayout& layout, float dropout) const;
 

@@ -16,10 +16,10 @@ IncrementalDecoder::IncrementalDecoder(Context& ctx, T5Model& model, const Batch
       source_offsets_(sources.source_offsets) {
   const Tensor memory = model.Encode(ctx, sources);
   const int64_t inner = model.dims().inner();
-  const DType compute = model.dims().compute;
+  const DType dtype = model.dims().projected;
   for (const Block& block : model.decoder().blocks()) {
-    LayerCache cache{Tensor(ctx, {num_sequences_ * max_tokens, 2 * inner}, compute),
-                     Tensor(ctx, {memory.shape().dim(0), 2 * inner}, compute)};
+    LayerCache cache{Tensor(ctx, {num_sequences_ * max_tokens, 2 * inner}, dtype),
+                     Tensor(ctx, {memory.shape().dim(0), 2 * inner}, dtype)};
     block.cross->memory_projection().Forward(ctx, memory, cache.cross_kv);
     layers_.push_back(std::move(cache));
   }
@@ -71,9 +71,8 @@ void IncrementalDecoder::SelfAttention(Context& ctx, const AttentionBlock& block
   const BlockDims& dims = model_.dims();
   const int64_t inner = dims.inner();
   Tensor h(ctx, x.shape, dims.compute), rstd(ctx, {x.dim(0)}, dims.statistics());
-  block.norm().Forward(ctx, x, h, rstd);
-  Tensor projected(ctx, {x.dim(0), 3 * inner}, dims.compute);
-  block.projection().Forward(ctx, h, projected);
+  Tensor projected(ctx, {x.dim(0), 3 * inner}, dims.projected);
+  block.norm().Project(ctx, x, block.projection(), axis_, h, rstd, projected);
   std::vector<int64_t> rows;
   for (const int32_t sequence : active) rows.push_back(sequence * max_tokens_ + position_);
   ScatterRows(ctx, ColumnsOf(projected.view(), inner, 3 * inner), rows, cache.self_kv);
@@ -86,9 +85,8 @@ void IncrementalDecoder::CrossAttention(Context& ctx, const AttentionBlock& bloc
                                         View x) const {
   const BlockDims& dims = model_.dims();
   Tensor h(ctx, x.shape, dims.compute), rstd(ctx, {x.dim(0)}, dims.statistics());
-  block.norm().Forward(ctx, x, h, rstd);
-  Tensor q(ctx, {x.dim(0), dims.inner()}, dims.compute);
-  block.projection().Forward(ctx, h, q);
+  Tensor q(ctx, {x.dim(0), dims.inner()}, dims.projected);
+  block.norm().Project(ctx, x, block.projection(), axis_, h, rstd, q);
   Attend(ctx, block, q, cache.cross_kv, CrossSegments(active), {}, x);
 }
 

@@ -62,14 +62,13 @@ class Stack {
   };
 
   // `x` [T, d] is the embedded input (residual dtype), consumed. Returns the normalised output [T,
-  // d] in the dtype of activations, after dropout. Blocks are awaited; keep == nullptr: inference,
+  // d] in the dtype of products, after dropout. Blocks are awaited; keep == nullptr: inference,
   // for which all weights are ready.
   Tensor Forward(Context& ctx, Tensor x, const Input& in, const RecomputePlan& plan,
                  Saved* keep) const;
 
-  // dy: gradient of the output (dtype of activations), consumed. Returns the gradient of the
-  // embedded input (residual dtype). The decoder adds this rank's part to dmemory [Tm, d] (dtype of
-  // activations).
+  // dy: gradient of the output, in any dtype, consumed. Returns the gradient of the embedded input
+  // (residual dtype). The decoder adds this rank's part to dmemory [Tm, d] (residual dtype).
   Tensor Backward(Context& ctx, Tensor dy, const Input& in, const RecomputePlan& plan, Saved saved,
                   View dmemory, GradSink& sink) const;
 

@@ -111,8 +111,12 @@ std::vector<int32_t> ShiftRight(const Batch& batch, int32_t start) {
 T5Model::T5Model(const T5Config& config, const T5Options& options)
     : config_(config),
       options_(options),
-      dims_{&config_, options.activations(), options.residual(), &options_.tensor,
-            options.cross_attention},
+      dims_{.config = &config_,
+            .compute = options.compute,
+            .projected = options.projected(),
+            .residual = options.residual(),
+            .axis = &options_.tensor,
+            .cross_attention = options.cross_attention},
       params_(options.compute, options.masters, options.tensor.place(), options.shards),
       embedding_(&params_.Add(
           Scope("shared") / "weight",
@@ -236,7 +240,8 @@ TokenLosses T5Model::ForwardBackward(Context& ctx, const Batch& batch, const Los
   if (head_ != embedding_) sink.Close(ctx, *head_);
   hidden.Reset();
 
-  Tensor dmemory(ctx, memory.shape(), dims_.compute);
+  // As wide as the residual stream: a sum over layers, too.
+  Tensor dmemory(ctx, memory.shape(), dims_.residual);
   Fill(ctx, 0, dmemory);
   Tensor dinput = decoder_.Backward(ctx, pass.axis->Sum(ctx, std::move(dhidden)),
                                     {.layout = &pass.target,

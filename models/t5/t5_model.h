@@ -16,9 +16,9 @@
 namespace frond {
 
 struct T5Options {
-  DType compute = DType::kF32;   // kF64 in tests
-  bool f32_residual = false;     // residual stream in f32 under bf16 compute
-  bool f32_activations = false;  // all of them: products then take them as two bf16 terms
+  DType compute = DType::kF32;                  // kF64 in tests
+  bool f32_residual = false;                    // residual stream in f32 under bf16 compute
+  bool f32_activations = false;                 // and what norms, attention and gates read
   MasterFormat masters = MasterFormat::kWhole;  // others under bf16 compute
   RecomputePlan recompute;
   // Of passes over whole targets; decoding token by token is always ours. What is not kFrond must
@@ -27,8 +27,8 @@ struct T5Options {
   TensorAxis tensor;  // how ranks share the model; its size divides heads, d_ff and vocabulary
   AxisPlace shards;   // of the masters (core/nn/param.h)
 
-  // The dtypes of what lies between products, and of the stream that blocks add to.
-  DType activations() const { return WideIf(f32_activations); }
+  // The dtypes of what attention and gates read, and of the stream that blocks add to.
+  DType projected() const { return WideIf(f32_activations); }
   DType residual() const { return WideIf(f32_residual || f32_activations); }
   DType WideIf(bool wide) const { return wide && compute == DType::kBF16 ? DType::kF32 : compute; }
 };
@@ -67,7 +67,7 @@ class T5Model {
   // Losses only, without dropout.
   TokenLosses Evaluate(Context& ctx, const Batch& batch);
 
-  // The encoder's output [source tokens, d_model] in T5Options::activations(), without dropout.
+  // The encoder's output [source tokens, d_model] in T5Options::compute, without dropout.
   // Rows beyond the batch's tokens may follow and mean nothing.
   Tensor Encode(Context& ctx, const Batch& batch);
   // The decoder's output [target tokens, d_model], teacher-forced; else as Encode.

@@ -75,6 +75,27 @@ INSTANTIATE_TEST_SUITE_P(Dtypes, AttentionDropoutGpuTest,
                          ::testing::Values(DType::kF32, DType::kBF16),
                          [](const auto& info) { return std::string(DTypeName(info.param)); });
 
+// Without tensor cores nothing that is rounded stands between probabilities and their gradients.
+TEST(AttentionGpuTest, GradientsOfScoresSumToZero) {
+  FROND_GPU_OR_SKIP(gpu);
+  const uint64_t seed = std::random_device{}();
+  int of_bf16 = 0;
+  for (const OpCase& op : AttentionCases()) {
+    if (op.inputs.back().name != "bias_table") continue;
+    const bool on_tensor_cores =
+        op.name.starts_with("attention/causal") && !op.name.ends_with("/of_wide");
+    for (const DType dtype : op.dtypes) {
+      if (dtype == DType::kBF16 && on_tensor_cores) continue;
+      of_bf16 += dtype == DType::kBF16;
+      const CaseValues values = DrawValues(op, dtype, seed);
+      const CaseResults results = RunCaseOn(*gpu.ctx, op, values, dtype, true);
+      EXPECT_LE(BiasGradientImbalance(op, values.dinputs.back(), results.dinputs.back()), 1e-5)
+          << op.name << " in " << DTypeName(dtype) << ", seed " << seed;
+    }
+  }
+  EXPECT_GE(of_bf16, 5);
+}
+
 TEST(AttentionGpuTest, TwoRunsGiveTheSameBitsAndSendListsOnce) {
   FROND_GPU_OR_SKIP(gpu);
   const cuda::SentLists& lists = gpu.ctx->Backend<cuda::SentLists>();

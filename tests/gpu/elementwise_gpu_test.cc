@@ -7,7 +7,6 @@
 
 #include "core/base/philox.h"
 #include "core/ops/elementwise.h"
-#include "core/ops/product_operand.h"
 #include "core/tensor/transfer.h"
 #include "tests/gpu/gpu_fixture.h"
 
@@ -51,35 +50,6 @@ TEST(ElementwiseGpuTest, OneInfinityIsFound) {
   Fill(ctx, -INFINITY, Rows(x.view(), 5002, 5003));
   EXPECT_FALSE(AllFinite(ctx, x));
   EXPECT_EQ(SumsOfSquares(ctx, std::vector<ConstView>{x}).front(), INFINITY);
-}
-
-// The CPU's bits, also of the last few elements and from addresses that take no four at a time.
-TEST(ElementwiseGpuTest, TermsOfBf16ProductsAreTheCpus) {
-  FROND_GPU_OR_SKIP(gpu);
-  Context& ctx = *gpu.ctx;
-  CpuAllocator memory;
-  Context cpu(memory);
-  const uint64_t seed = std::random_device{}();
-  for (const int64_t n : {1, 3, 4, 1026, 4099}) {
-    Tensor values(cpu, {n + 1, 1}, DType::kF32);
-    for (int64_t i = 0; i <= n; ++i) {
-      values.As<float>()[i] = static_cast<float>(std::ldexp(NormalAt(seed, i), i % 40 - 20));
-    }
-    Tensor sent(ctx, values.shape(), DType::kF32);
-    CopyFromHost(ctx, values.As<float>(), sent);
-    for (const int64_t first : {0, 1}) {
-      const auto terms = [&](Context& on, const Tensor& x, bool two) {
-        Tensor high(on, {n, 1}, DType::kBF16), low(on, {n, 1}, DType::kBF16);
-        Fill(on, 0, low);
-        SplitToBf16(on, Rows(x.view(), first, first + n), high, two ? low.view() : View{});
-        return std::pair(ToDoubles(on, high), ToDoubles(on, low));
-      };
-      for (const bool two : {false, true}) {
-        EXPECT_EQ(terms(ctx, sent, two), terms(cpu, values, two))
-            << n << " from " << first << ", seed " << seed;
-      }
-    }
-  }
 }
 
 }  // namespace

@@ -46,6 +46,28 @@ class RowOpsGpuTest : public ::testing::Test {
   uint64_t key_ = MixBits(seed_);
 };
 
+// y + low has 16 bits, y alone the bits that it has without low; also of a part of a row's loads.
+TEST_F(RowOpsGpuTest, NormsGiveWhatRoundingLeavesOff) {
+  FROND_GPU_OR_SKIP(gpu);
+  Context& ctx = *gpu.ctx;
+  for (const auto& [tokens, dim] : {std::pair(5, 512), {3, 33}, {2, 4104}, {70, 8}}) {
+    const Shape shape = {tokens, dim};
+    const Tensor x = Draw(ctx, shape, DType::kF32), scale = Draw(ctx, {dim}, DType::kF32);
+    Tensor y(ctx, shape, DType::kBF16), low(ctx, shape, DType::kBF16),
+        alone = Draw(ctx, shape, DType::kBF16);
+    Tensor rstd(ctx, {tokens}, DType::kF32), wide(ctx, shape, DType::kF32);
+    RmsNorm(ctx, x, scale, 1e-6f, y, rstd, low);
+    RmsNorm(ctx, x, scale, 1e-6f, alone, rstd);
+    RmsNorm(ctx, x, scale, 1e-6f, wide, rstd);
+    EXPECT_EQ(ToDoubles(ctx, y), ToDoubles(ctx, alone)) << shape;
+    std::vector<double> sum = ToDoubles(ctx, y);
+    const std::vector<double> rest = ToDoubles(ctx, low), exact = ToDoubles(ctx, wide);
+    EXPECT_GE(RelativeError(sum, exact), 5e-4) << shape;
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] += rest[i];
+    EXPECT_LE(RelativeError(sum, exact), 1e-5) << shape << ", seed " << seed_;
+  }
+}
+
 TEST_F(RowOpsGpuTest, DropoutKeepsWhatTheCpuKeeps) {
   FROND_GPU_OR_SKIP(gpu);
   Context& ctx = *gpu.ctx;

@@ -92,8 +92,8 @@ TEST_F(MeshInvarianceTest, RanksWithoutExamples) {
   ExpectInvariant(config, 4);
 }
 
-// Backward rounds its operands to bf16; what a mesh may change is a rounding to the other side.
-TEST_F(MeshInvarianceTest, Bf16ProductsOfF32Activations) {
+// What a mesh may change is a rounding to the other side of a bf16 number.
+TEST_F(MeshInvarianceTest, F32Activations) {
   config::TrainConfig config = HeadedConfig();
   config.mutable_model()->set_compute(config::BF16);
   config.mutable_model()->set_masters(config::Model::SPLIT);
@@ -103,7 +103,8 @@ TEST_F(MeshInvarianceTest, Bf16ProductsOfF32Activations) {
   for (const Mesh& mesh : MeshesOf(2)) {
     const Result result = Train(On(config, mesh), 2);
     ASSERT_EQ(result.losses.size(), reference.losses.size());
-    EXPECT_NEAR(result.losses.front(), reference.losses.front(), 1e-5 * reference.losses.front());
+    EXPECT_NEAR(result.losses.front(), reference.losses.front(), 2e-4 * reference.losses.front())
+        << mesh.ToString();
     EXPECT_NEAR(result.losses.back(), reference.losses.back(), 2e-3 * reference.losses.back())
         << mesh.ToString();
   }

@@ -51,9 +51,10 @@ TEST(BuildModelTest, CudnnWhereItCannotBeIsAnError) {
             "multiples of 8 up to 128");
   config::Model in_f32 = CudnnModel();
   in_f32.set_compute(config::F32);
-  EXPECT_EQ(Refusal(planned, in_f32, 8),
-            "model.cross_attention is CUDNN, but activations are in f32, and cuDNN's attention is "
-            "in bf16");
+  EXPECT_EQ(
+      Refusal(planned, in_f32, 8),
+      "model.cross_attention is CUDNN, but queries and keys are in f32, and cuDNN's attention is "
+      "in bf16");
   config::Model kept_in_f32 = CudnnModel();
   kept_in_f32.set_f32_activations(true);
   EXPECT_EQ(Refusal(planned, kept_in_f32, 8), Refusal(planned, in_f32, 8));

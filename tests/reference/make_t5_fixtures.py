@@ -4,7 +4,7 @@ For each of three models (mT5, T5 v1.1, T5 v1.1 with a tied head) a folder as it
 Face hub, token ids, and in float64 the logits, the losses with z-loss, every gradient of the
 PER_EXAMPLE loss and greedy generations. tests/models/t5/fixtures/README.md lists the tensors.
 
-    /opt/frond-venv/bin/python tests/reference/make_t5_fixtures.py [--out FOLDER]
+    /opt/frond-venv/bin/python tests/reference/make_t5_fixtures.py [--out FOLDER] [--seed N]
 """
 
 import argparse
@@ -277,12 +277,14 @@ def main():
     default = pathlib.Path(__file__).resolve().parent.parent / "models/t5/fixtures"
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=pathlib.Path, default=default)
-    out = parser.parse_args().out
+    parser.add_argument("--seed", type=int, default=0, help="added to each model's seed: other weights and examples")
+    args = parser.parse_args()
     torch.manual_seed(0)
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     for fixture in FIXTURES:
-        folder = out / fixture.name
+        fixture = dataclasses.replace(fixture, seed=fixture.seed + args.seed)
+        folder = args.out / fixture.name
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
         write_expected(folder, build_model(fixture, folder), fixture)

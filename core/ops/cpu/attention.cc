@@ -88,8 +88,9 @@ struct Problem {
     return (int64_t{spec.query_begin[segment]} * spec.num_heads + head) * spec.head_dim;
   }
 
-  AttentionHead<T> Head(int64_t segment, int head) const {
-    AttentionHead<T> h;
+  template <class Out>
+  AttentionHead<T, Out> Head(int64_t segment, int head) const {
+    AttentionHead<T, Out> h;
     h.num_queries = SegmentQueries(spec, segment);
     h.num_keys = SegmentKeys(spec, segment);
     h.head_dim = spec.head_dim;
@@ -159,17 +160,30 @@ Tensor MakeBias(Context& ctx, ConstView table, const AttentionSpec& spec,
 void RunForward(const AttentionHead<float>& h) { BestVectorKernels().attention_f32(h); }
 void RunForward(const AttentionHead<BFloat16>& h) { BestVectorKernels().attention_bf16(h); }
 void RunForward(const AttentionHead<double>& h) { BestVectorKernels().attention_f64(h); }
+void RunForward(const AttentionHead<float, BFloat16>& h) {
+  BestVectorKernels().attention_f32_to_bf16(h);
+}
 void RunBackward(const AttentionHead<float>& h) { BestVectorKernels().attention_grad_f32(h); }
 void RunBackward(const AttentionHead<BFloat16>& h) { BestVectorKernels().attention_grad_bf16(h); }
 void RunBackward(const AttentionHead<double>& h) { BestVectorKernels().attention_grad_f64(h); }
+void RunBackward(const AttentionHead<float, BFloat16>& h) {
+  BestVectorKernels().attention_grad_f32_to_bf16(h);
+}
 
-template <class T>
-void Forward(Context& ctx, const Problem<T>& problem, T* out, Accumulator<T>* lse) {
+// Calls body with values of the types of q and of out.
+template <class Body>
+void VisitTypes(DType q, DType out, const Body& body) {
+  if (q == DType::kF32 && out == DType::kBF16) return body(float{}, BFloat16{});
+  VisitFloatType(q, [&](auto type) { body(type, type); });
+}
+
+template <class T, class Out>
+void Forward(Context& ctx, const Problem<T>& problem, Out* out, Accumulator<T>* lse) {
   using A = Accumulator<T>;
   const AttentionSpec& spec = problem.spec;
   const int64_t elements = AttentionScratch(problem.distances.max_keys, spec.head_dim);
   ForEachHead<A>(ctx, spec, elements, [&](int64_t segment, int head, A* scratch) {
-    AttentionHead<T> h = problem.Head(segment, head);
+    AttentionHead<T, Out> h = problem.template Head<Out>(segment, head);
     h.out = out + problem.OutAt(segment, head);
     h.lse = lse + int64_t{spec.query_begin[segment]} * spec.num_heads + head;
     h.lse_stride = spec.num_heads;
@@ -178,11 +192,11 @@ void Forward(Context& ctx, const Problem<T>& problem, T* out, Accumulator<T>* ls
   });
 }
 
-template <class T>
+template <class T, class Out>
 struct Gradients {
-  const T* dout;
+  const Out* dout;
   const Accumulator<T>* lse;
-  T *dq, *dk, *dv;
+  Out *dq, *dk, *dv;
   double* dbias;  // [segments][heads][num_buckets], or null
 };
 
@@ -195,15 +209,15 @@ void GatherBuckets(const std::vector<int>& buckets, A* by_distance, double* by_b
   }
 }
 
-template <class T>
+template <class T, class Out>
 void Backward(Context& ctx, const Problem<T>& problem, const std::vector<int>& buckets,
-              const Gradients<T>& g) {
+              const Gradients<T, Out>& g) {
   using A = Accumulator<T>;
   const AttentionSpec& spec = problem.spec;
   const int64_t own = (AttentionScratch(problem.distances.max_keys, spec.head_dim) + 63) / 64 * 64;
   const int64_t elements = own + problem.distances.count();
   ForEachHead<A>(ctx, spec, elements, [&](int64_t segment, int head, A* scratch) {
-    AttentionHead<T> h = problem.Head(segment, head);
+    AttentionHead<T, Out> h = problem.template Head<Out>(segment, head);
     const int64_t query_at = problem.QueryAt(segment, head), out_at = problem.OutAt(segment, head);
     const int64_t key_at = problem.KeyAt(segment, head);
     h.lse = const_cast<A*>(g.lse) + int64_t{spec.query_begin[segment]} * spec.num_heads + head;
@@ -248,12 +262,12 @@ void Attention(Context& ctx, ConstColumns q, ConstColumns k, ConstColumns v, Con
   const Distances distances(spec);
   std::vector<int> buckets;
   if (bias_table.data != nullptr) buckets = distances.Buckets(spec);
-  VisitFloatType(q.dtype, [&](auto type) {
-    using T = decltype(type);
+  VisitTypes(q.dtype, out.dtype, [&](auto in, auto result) {
+    using T = decltype(in);
     using A = Accumulator<T>;
     const Tensor bias = MakeBias<A>(ctx, bias_table, spec, buckets);
     const Problem<T> problem = MakeProblem<T>(q, k, v, bias, spec, distances);
-    Forward(ctx, problem, out.As<T>(), lse.As<A>());
+    Forward(ctx, problem, out.As<decltype(result)>(), lse.As<A>());
   });
 }
 
@@ -271,18 +285,19 @@ void AttentionGrad(Context& ctx, ConstView dout, ConstColumns q, ConstColumns k,
   ZeroUncovered(ctx, spec.query_begin, spec.query_end, dq);
   ZeroUncovered(ctx, spec.key_begin, spec.key_end, dk);
   ZeroUncovered(ctx, spec.key_begin, spec.key_end, dv);
-  VisitFloatType(q.dtype, [&](auto type) {
-    using T = decltype(type);
+  VisitTypes(q.dtype, dout.dtype, [&](auto in, auto gradient) {
+    using T = decltype(in);
     using A = Accumulator<T>;
+    using Out = decltype(gradient);
     const Tensor bias = MakeBias<A>(ctx, bias_table, spec, buckets);
     const Problem<T> problem = MakeProblem<T>(q, k, v, bias, spec, distances);
     Backward(ctx, problem, buckets,
-             Gradients<T>{.dout = dout.As<T>(),
-                          .lse = lse.As<A>(),
-                          .dq = dq.As<T>(),
-                          .dk = dk.As<T>(),
-                          .dv = dv.As<T>(),
-                          .dbias = by_segment.empty() ? nullptr : by_segment.data()});
+             Gradients<T, Out>{.dout = dout.As<Out>(),
+                               .lse = lse.As<A>(),
+                               .dq = dq.As<Out>(),
+                               .dk = dk.As<Out>(),
+                               .dv = dv.As<Out>(),
+                               .dbias = by_segment.empty() ? nullptr : by_segment.data()});
     if (ctx.device() == Device::kMeta) return;
     if (!by_segment.empty()) AddBuckets(by_segment, spec, dbias_table.As<A>());
   });

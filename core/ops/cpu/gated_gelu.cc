@@ -44,6 +44,7 @@ void GatedGelu(Context&, ConstColumns gate, ConstColumns up, View y) {
   ForEachRun(gate, [&](const Run& run) {
     kernels.gated_gelu({.count = run.count,
                         .dtype = gate.dtype,
+                        .out_dtype = y.dtype,
                         .gate = At(gate, run.pitched),
                         .up = At(up, run.pitched),
                         .y = At(Columns(y), run.dense)});
@@ -56,6 +57,7 @@ void GatedGeluGrad(Context&, ConstView dy, ConstColumns gate, ConstColumns up, C
   ForEachRun(gate, [&](const Run& run) {
     kernels.gated_gelu_grad({.count = run.count,
                              .dtype = gate.dtype,
+                             .out_dtype = dy.dtype,
                              .dy = At(ConstColumns(dy), run.dense),
                              .gate = At(gate, run.pitched),
                              .up = At(up, run.pitched),

@@ -32,7 +32,7 @@ void AddParts(const A* parts, int64_t count, int64_t dim, A* dscale) {
 
 }  // namespace
 
-void RmsNorm(Context&, ConstView x, ConstView scale, float epsilon, View y, View rstd) {
+void RmsNorm(Context&, ConstView x, ConstView scale, float epsilon, View y, View rstd, View low) {
   const VectorKernels& kernels = BestVectorKernels();
   const int64_t rows = x.dim(0), dim = x.dim(1);
 #pragma omp parallel for schedule(static)
@@ -43,6 +43,7 @@ void RmsNorm(Context&, ConstView x, ConstView scale, float epsilon, View y, View
                       .scale = scale.data,
                       .epsilon = epsilon,
                       .y = {Offset(y.data, begin * dim, y.dtype), y.dtype},
+                      .low = low.data == nullptr ? nullptr : low.As<BFloat16>() + begin * dim,
                       .rstd = Offset(rstd.data, begin, rstd.dtype)});
   }
 }

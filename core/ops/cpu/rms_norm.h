@@ -5,7 +5,8 @@
 
 namespace frond::cpu {
 
-void RmsNorm(Context& ctx, ConstView x, ConstView scale, float epsilon, View y, View rstd);
+void RmsNorm(Context& ctx, ConstView x, ConstView scale, float epsilon, View y, View rstd,
+             View low);
 // On Device::kMeta it takes the memory that it takes on the CPU, and computes nothing.
 void RmsNormGrad(Context& ctx, ConstView dy, ConstView x, ConstView scale, ConstView rstd,
                  Write mode, View dx, View dscale);

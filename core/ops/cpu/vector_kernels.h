@@ -12,9 +12,9 @@
 
 namespace frond::cpu {
 
-// One head of one segment. Pointers to T are at the segment's first row and the head's first
-// column.
-template <class T>
+// One head of one segment. Pointers to T and Out are at the segment's first row and the head's
+// first column.
+template <class T, class Out = T>
 struct AttentionHead {
   using A = Accumulator<T>;
   int64_t num_queries = 0, num_keys = 0;
@@ -35,14 +35,14 @@ struct AttentionHead {
   uint32_t dropout_threshold = 0;
   A keep_scale = 1;
 
-  T* out = nullptr;  // of the forward only
+  Out* out = nullptr;  // of the forward only
   A* lse = nullptr;
   int64_t lse_stride = 0;
 
   // For the gradient only. dbias [as bias] is accumulated and can be written kAttentionPadding
   // elements beyond the largest distance, with zeros.
-  const T* dout = nullptr;
-  T *dq = nullptr, *dk = nullptr, *dv = nullptr;
+  const Out* dout = nullptr;
+  Out *dq = nullptr, *dk = nullptr, *dv = nullptr;
   A* dbias = nullptr;
 
   A* scratch = nullptr;  // AttentionScratch() elements, 64-byte aligned
@@ -69,6 +69,7 @@ struct RmsNormRows {
   const void* scale = nullptr;
   float epsilon = 0;
   Elements y;
+  BFloat16* low = nullptr;  // null: not wanted
   void* rstd = nullptr;
 };
 
@@ -81,10 +82,10 @@ struct RmsNormGradRows {
   void* dscale = nullptr;  // accumulated
 };
 
-// All of one dtype.
 struct GatedGeluRun {
   int64_t count = 0;
-  DType dtype = DType::kF32;
+  DType dtype = DType::kF32;      // of gate and up
+  DType out_dtype = DType::kF32;  // of the others: the same, or bf16 beside f32
   const void *dy = nullptr, *gate = nullptr, *up = nullptr;
   void *y = nullptr, *dgate = nullptr, *dup = nullptr;
 };
@@ -107,9 +108,11 @@ struct VectorKernels {
   void (*attention_f32)(const AttentionHead<float>&);
   void (*attention_bf16)(const AttentionHead<BFloat16>&);
   void (*attention_f64)(const AttentionHead<double>&);
+  void (*attention_f32_to_bf16)(const AttentionHead<float, BFloat16>&);
   void (*attention_grad_f32)(const AttentionHead<float>&);
   void (*attention_grad_bf16)(const AttentionHead<BFloat16>&);
   void (*attention_grad_f64)(const AttentionHead<double>&);
+  void (*attention_grad_f32_to_bf16)(const AttentionHead<float, BFloat16>&);
   void (*rms_norm)(const RmsNormRows&);
   void (*rms_norm_grad)(const RmsNormGradRows&);
   void (*gated_gelu)(const GatedGeluRun&);

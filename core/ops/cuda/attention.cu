@@ -186,15 +186,17 @@ void Attention(Context& ctx, ConstColumns q, ConstColumns k, ConstColumns v, Con
   const bool on_tensor_cores = HasTensorCoreAttention(spec, {q, k, v, out});
   const AttentionSetup setup(ctx, q, k, bias_table, spec,
                              {QueryTiles(spec, on_tensor_cores ? kTileRows : kPlainRows)});
-  VisitGpuType(q.dtype, [&](auto type) {
-    using T = decltype(type);
-    const AttentionOperands<T> o = {q.As<T>(), k.As<T>(), v.As<T>(), out.As<T>(), lse.As<float>()};
+  VisitGpuTypes(q.dtype, out.dtype, [&](auto in, auto result) {
+    using T = decltype(in);
+    using Out = decltype(result);
+    const AttentionOperands<T, Out> o = {q.As<T>(), k.As<T>(), v.As<T>(), out.As<Out>(),
+                                         lse.As<float>()};
     if constexpr (std::is_same_v<T, BFloat16>) {
       if (on_tensor_cores && spec.head_dim == 32) return Forward<32>(ctx, setup, o);
       if (on_tensor_cores && spec.head_dim == 64) return Forward<64>(ctx, setup, o);
       if (on_tensor_cores) return Forward<128>(ctx, setup, o);
     }
-    PlainAttention<T>(ctx, setup, o);
+    PlainAttention(ctx, setup, o);
   });
 }
 

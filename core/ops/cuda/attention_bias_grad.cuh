@@ -44,10 +44,10 @@ struct FarSums {
 };
 
 // parts of this head and item from `owners` sets of bins, after a barrier. All threads of a block.
-template <class T>
+template <class T, class Out>
 __device__ __forceinline__ void SumBuckets(const AttentionCall& call,
-                                           const AttentionGradOperands<T>& o, const float* bins,
-                                           int owners) {
+                                           const AttentionGradOperands<T, Out>& o,
+                                           const float* bins, int owners) {
   const int num_bins = BinsOf(call.num_distances()), lane = static_cast<int>(threadIdx.x) % 32;
   const int64_t items = gridDim.x / static_cast<unsigned>(call.heads);
   for (int b = static_cast<int>(threadIdx.x) / 32; b < o.num_buckets;

@@ -31,17 +31,18 @@ struct AttentionCall {
 };
 
 // The operands of forward and gradient; layouts as in core/ops/attention.h.
-template <class T>
+template <class T, class Out = T>
 struct AttentionOperands {
   const T *q, *k, *v;
-  T* out;
+  Out* out;
   float* lse;
 };
-template <class T>
+template <class T, class Out = T>
 struct AttentionGradOperands {
-  const T *dout, *q, *k, *v;
-  const float2* stats;  // [heads][query_rows]: lse in units of log 2, sum of dout out
-  T *dq, *dk, *dv;
+  const Out* dout;
+  const T *q, *k, *v;
+  float2* stats;  // [heads][query_rows]: lse in units of log 2, the row's sum of p dp
+  Out *dq, *dk, *dv;
   float* bias_parts;  // [heads][num_buckets][key tiles]
   const int32_t *bucket_begin, *bucket_end;
   int num_buckets;
@@ -113,13 +114,17 @@ class AttentionSetup {
 bool HasTensorCoreAttention(const AttentionSpec& spec,
                             std::initializer_list<ConstColumns> operands);
 
-// attention_plain.cu. T is float or BFloat16; head dims up to 256.
+// attention_plain.cu, for the types of VisitGpuTypes; head dims up to 256.
 constexpr int kPlainRows = 32;
-template <class T>
-void PlainAttention(Context& ctx, const AttentionSetup& setup, const AttentionOperands<T>& o);
+template <class T, class Out>
+void PlainAttention(Context& ctx, const AttentionSetup& setup, const AttentionOperands<T, Out>& o);
+// o.stats from the probabilities, for outputs that are rounded. List 0: query tiles.
+template <class T, class Out>
+void PlainAttentionStats(Context& ctx, const AttentionSetup& setup, const float* lse,
+                         const AttentionGradOperands<T, Out>& o);
 // List 0: query tiles, list 1: key tiles.
-template <class T>
+template <class T, class Out>
 void PlainAttentionGrad(Context& ctx, const AttentionSetup& setup,
-                        const AttentionGradOperands<T>& o);
+                        const AttentionGradOperands<T, Out>& o);
 
 }  // namespace frond::cuda

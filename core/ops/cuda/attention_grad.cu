@@ -360,7 +360,8 @@ __global__ void __launch_bounds__(kTileThreads, kDim <= 64 ? 3 : 2)
                   o.dq + block.QueryAt(item.first + own, call.query_pitch), call.query_pitch);
 }
 
-// stats [heads][query rows] of AttentionGradOperands: eight threads for each (row, head).
+// stats of AttentionGradOperands, the sums taken from the output: eight threads for each (row,
+// head).
 template <class T>
 __global__ void StatsKernel(const AttentionCall call, const T* dout, const T* out, const float* lse,
                             bool fours, float2* stats) {
@@ -409,23 +410,31 @@ void Grad(Context& ctx, const AttentionSetup& setup, const AttentionGradOperands
          QueriesKernel<kDim>, call, setup.items(0), o);
 }
 
-template <class T>
-void ChooseGrad(Context& ctx, const AttentionSetup& setup, bool on_tensor_cores,
-                const AttentionGradOperands<T>& o) {
-  if constexpr (std::is_same_v<T, BFloat16>) {
-    if (on_tensor_cores && setup.call().head_dim == 32) return Grad<32>(ctx, setup, o);
-    if (on_tensor_cores && setup.call().head_dim == 64) return Grad<64>(ctx, setup, o);
-    if (on_tensor_cores) return Grad<128>(ctx, setup, o);
-  }
-  PlainAttentionGrad<T>(ctx, setup, o);
+template <class T, class Out>
+void StatsOfOutput(Context& ctx, const AttentionCall& call, const Out* out, const float* lse,
+                   const AttentionGradOperands<T, Out>& o) {
+  const bool fours = call.head_dim % 4 == 0 && IsAlignedForFour(o.dout) && IsAlignedForFour(out);
+  Launch(ctx, GridFor(ctx, call.query_rows * call.heads * 8), StatsKernel<Out>, call, o.dout, out,
+         lse, fours, o.stats);
 }
 
-template <class T>
-void MakeStats(Context& ctx, const AttentionCall& call, const T* dout, const T* out,
-               const float* lse, float2* stats) {
-  const bool fours = call.head_dim % 4 == 0 && IsAlignedForFour(dout) && IsAlignedForFour(out);
-  Launch(ctx, GridFor(ctx, call.query_rows * call.heads * 8), StatsKernel<T>, call, dout, out, lse,
-         fours, stats);
+template <class T, class Out>
+void ChooseGrad(Context& ctx, const AttentionSetup& setup, bool on_tensor_cores, const Out* out,
+                const float* lse, const AttentionGradOperands<T, Out>& o) {
+  if constexpr (std::is_same_v<T, BFloat16>) {
+    if (on_tensor_cores) {
+      StatsOfOutput(ctx, setup.call(), out, lse, o);
+      if (setup.call().head_dim == 32) return Grad<32>(ctx, setup, o);
+      if (setup.call().head_dim == 64) return Grad<64>(ctx, setup, o);
+      return Grad<128>(ctx, setup, o);
+    }
+  }
+  if constexpr (std::is_same_v<Out, float>) {
+    StatsOfOutput(ctx, setup.call(), out, lse, o);
+  } else {
+    PlainAttentionStats(ctx, setup, lse, o);
+  }
+  PlainAttentionGrad(ctx, setup, o);
 }
 
 }  // namespace
@@ -452,23 +461,22 @@ void AttentionGrad(Context& ctx, ConstView dout, ConstColumns q, ConstColumns k,
   Tensor stats(ctx, {2 * int64_t{spec.num_heads} * q.rows}, DType::kF32, MemoryKind::kWorkspace);
   Tensor parts(ctx, {has_bias ? spec.num_heads * spec.num_buckets * items : 0}, DType::kF32,
                MemoryKind::kWorkspace);
-  VisitGpuType(q.dtype, [&](auto type) {
-    using T = decltype(type);
-    auto* row_stats = reinterpret_cast<float2*>(stats.view().data);
-    MakeStats(ctx, setup.call(), dout.As<T>(), out.As<T>(), lse.As<float>(), row_stats);
-    ChooseGrad<T>(ctx, setup, on_tensor_cores,
-                  {.dout = dout.As<T>(),
-                   .q = q.As<T>(),
-                   .k = k.As<T>(),
-                   .v = v.As<T>(),
-                   .stats = row_stats,
-                   .dq = dq.As<T>(),
-                   .dk = dk.As<T>(),
-                   .dv = dv.As<T>(),
-                   .bias_parts = parts.As<float>(),
-                   .bucket_begin = setup.bucket_begin(),
-                   .bucket_end = setup.bucket_end(),
-                   .num_buckets = has_bias ? spec.num_buckets : 0});
+  VisitGpuTypes(q.dtype, dout.dtype, [&](auto in, auto gradient) {
+    using T = decltype(in);
+    using Out = decltype(gradient);
+    ChooseGrad<T, Out>(ctx, setup, on_tensor_cores, out.As<Out>(), lse.As<float>(),
+                       {.dout = dout.As<Out>(),
+                        .q = q.As<T>(),
+                        .k = k.As<T>(),
+                        .v = v.As<T>(),
+                        .stats = reinterpret_cast<float2*>(stats.view().data),
+                        .dq = dq.As<Out>(),
+                        .dk = dk.As<Out>(),
+                        .dv = dv.As<Out>(),
+                        .bias_parts = parts.As<float>(),
+                        .bucket_begin = setup.bucket_begin(),
+                        .bucket_end = setup.bucket_end(),
+                        .num_buckets = has_bias ? spec.num_buckets : 0});
   });
   if (!has_bias) return;
   const int64_t warps = int64_t{spec.num_heads} * spec.num_buckets;

@@ -136,10 +136,10 @@ __device__ __forceinline__ void LoadKeys(const AttentionCall& call, const Place&
 }
 
 // The tiles of queries and their dout from the segment's query `first` on.
-template <class T>
+template <class Operands>
 __device__ __forceinline__ void LoadQueries(const AttentionCall& call, const Place& place,
-                                            const AttentionGradOperands<T>& o, int first,
-                                            float* queries, float* douts) {
+                                            const Operands& o, int first, float* queries,
+                                            float* douts) {
   const int count = place.item.num_queries - first;
   const int64_t row = int64_t{place.item.query_begin} + first;
   LoadTile(call.head_dim, RowsFrom(call, place, o.q, call.query_pitch, row), count, queries);
@@ -147,10 +147,10 @@ __device__ __forceinline__ void LoadQueries(const AttentionCall& call, const Pla
 }
 
 // Shared memory: queries, keys, values, probabilities, bias.
-template <class T, int kDims>
+template <class T, class Out, int kDims>
 __global__ void __launch_bounds__(kThreads, 2)
     PlainForwardKernel(const AttentionCall call, const AttentionItem* items,
-                       const AttentionOperands<T> o) {
+                       const AttentionOperands<T, Out> o) {
   const int tile_size = PlainTile(call.head_dim);
   float* queries = DynamicShared<float>();
   float *keys = queries + tile_size, *values = keys + tile_size, *weights = values + tile_size;
@@ -221,10 +221,10 @@ __device__ __forceinline__ void AddPlainBiasGrad(const HeadBias& bias, int base,
 }
 
 // Shared memory: keys, values, queries, douts, probabilities, dscores, statistics, bias, bins.
-template <class T, int kDims>
+template <class T, class Out, int kDims>
 __global__ void __launch_bounds__(kThreads, 2)
     PlainKeysKernel(const AttentionCall call, const AttentionItem* items,
-                    const AttentionGradOperands<T> o) {
+                    const AttentionGradOperands<T, Out> o) {
   const int tile_size = PlainTile(call.head_dim), num_bins = BinsOf(call.num_distances());
   float* keys = DynamicShared<float>();
   float *values = keys + tile_size, *queries = values + tile_size, *douts = queries + tile_size;
@@ -283,25 +283,21 @@ __global__ void __launch_bounds__(kThreads, 2)
   SumBuckets(call, o, bins.bins, 1);
 }
 
-// Shared memory: queries, douts, keys, values, dscores, bias.
-template <class T, int kDims>
-__global__ void __launch_bounds__(kThreads, 2)
-    PlainQueriesKernel(const AttentionCall call, const AttentionItem* items,
-                       const AttentionGradOperands<T> o) {
+// The own query's way past all keys: per_key(slot, p, keep, dp) for each of the thread's keys, slot
+// being its place in the tile; per_tile() after each tile, of which `memory` then holds the keys.
+// `memory`: tiles of queries, douts, keys and values.
+template <class T, class Out, class PerKey, class PerTile>
+__device__ __forceinline__ void VisitKeys(const AttentionCall& call, const Place& place,
+                                          const AttentionGradOperands<T, Out>& o, float* memory,
+                                          float log_sum, const PerKey& per_key,
+                                          const PerTile& per_tile) {
   const int tile_size = PlainTile(call.head_dim);
-  float* queries = DynamicShared<float>();
-  float *douts = queries + tile_size, *keys = douts + tile_size, *values = keys + tile_size;
-  float* dscores = values + tile_size;
-  const Place place = MakePlace(call, items, dscores + kRows * kScorePitch);
+  float *queries = memory, *douts = queries + tile_size, *keys = douts + tile_size;
+  float* values = keys + tile_size;
   const AttentionItem& item = place.item;
   const int own = RowOfThread(), part = PartOfThread(), query = item.first + own;
   const int own_at = own * PlainPitch(call.head_dim);
-  const int64_t row = int64_t{item.query_begin} + query;
   LoadQueries(call, place, o, item.first, queries, douts);
-  const bool exists = query < item.num_queries;
-  const float2 stats =
-      exists ? o.stats[place.head * call.query_rows + row] : make_float2(0.0f, 0.0f);
-  float dq[kDims] = {};
   const int seen = place.KeysSeenBy(min(item.num_queries, item.first + kRows) - 1 + item.offset);
   for (int first = 0; first < seen; first += kRows) {
     __syncthreads();
@@ -313,13 +309,61 @@ __global__ void __launch_bounds__(kThreads, 2)
 #pragma unroll
     for (int j = 0; j < kMine; ++j) {
       const int key = first + 4 * j + part;
-      const float p = exp2f(place.Finish(scores[j], item.offset + query, key) - stats.x);
-      dscores[own * kScorePitch + 4 * j + part] =
-          p * fmaf(KeepOf(call, place, key), dprobs[j], -stats.y);
+      const float p = exp2f(place.Finish(scores[j], item.offset + query, key) - log_sum);
+      per_key(4 * j + part, p, KeepOf(call, place, key), dprobs[j]);
     }
-    __syncwarp();
-    AddRows(call.head_dim, dscores + own * kScorePitch, keys, dq);
+    per_tile();
   }
+}
+
+// stats of AttentionGradOperands, the sums taken from the probabilities: no rounding of the output
+// is in them. Shared memory: queries, douts, keys, values, bias.
+template <class T, class Out>
+__global__ void __launch_bounds__(kThreads, 2)
+    PlainStatsKernel(const AttentionCall call, const AttentionItem* items,
+                     const AttentionGradOperands<T, Out> o, const float* lse) {
+  float* memory = DynamicShared<float>();
+  const Place place = MakePlace(call, items, memory + 4 * PlainTile(call.head_dim));
+  const int query = place.item.first + RowOfThread();
+  const int64_t row = int64_t{place.item.query_begin} + query;
+  const bool exists = query < place.item.num_queries;
+  const float log_sum = exists ? kLog2E * lse[row * call.heads + place.head] : 0.0f;
+  float sum = 0;
+  VisitKeys(
+      call, place, o, memory, log_sum,
+      [&](int, float p, float keep, float dp) { sum = fmaf(p * keep, dp, sum); }, [] {});
+  sum = RowSum(sum);
+  if (exists && PartOfThread() == 0) {
+    o.stats[place.head * call.query_rows + row] = make_float2(log_sum, sum);
+  }
+}
+
+// Shared memory: queries, douts, keys, values, dscores, bias.
+template <class T, class Out, int kDims>
+__global__ void __launch_bounds__(kThreads, 2)
+    PlainQueriesKernel(const AttentionCall call, const AttentionItem* items,
+                       const AttentionGradOperands<T, Out> o) {
+  const int tile_size = PlainTile(call.head_dim);
+  float* memory = DynamicShared<float>();
+  const float* keys = memory + 2 * tile_size;
+  float* dscores = memory + 4 * tile_size;
+  const Place place = MakePlace(call, items, dscores + kRows * kScorePitch);
+  float* own_dscores = dscores + RowOfThread() * kScorePitch;
+  const int query = place.item.first + RowOfThread();
+  const int64_t row = int64_t{place.item.query_begin} + query;
+  const bool exists = query < place.item.num_queries;
+  const float2 stats =
+      exists ? o.stats[place.head * call.query_rows + row] : make_float2(0.0f, 0.0f);
+  float dq[kDims] = {};
+  VisitKeys(
+      call, place, o, memory, stats.x,
+      [&](int slot, float p, float keep, float dp) {
+        own_dscores[slot] = p * fmaf(keep, dp, -stats.y);
+      },
+      [&] {
+        __syncwarp();
+        AddRows(call.head_dim, own_dscores, keys, dq);
+      });
   StoreRow(call.head_dim, dq, 1.0f, exists,
            RowsFrom(call, place, o.dq, call.query_pitch, row).first);
 }
@@ -341,33 +385,49 @@ void VisitDims(int head_dim, const Function& function) {
 
 }  // namespace
 
-template <class T>
-void PlainAttention(Context& ctx, const AttentionSetup& setup, const AttentionOperands<T>& o) {
+template <class T, class Out>
+void PlainAttention(Context& ctx, const AttentionSetup& setup, const AttentionOperands<T, Out>& o) {
   const AttentionCall& call = setup.call();
   VisitDims(call.head_dim, [&](auto dims) {
     Launch(ctx, setup.GridOf(0, kThreads, PlainBytes(call, 3, 1, 0)),
-           PlainForwardKernel<T, decltype(dims)::value>, call, setup.items(0), o);
+           PlainForwardKernel<T, Out, decltype(dims)::value>, call, setup.items(0), o);
   });
 }
 
-template <class T>
+template <class T, class Out>
+void PlainAttentionStats(Context& ctx, const AttentionSetup& setup, const float* lse,
+                         const AttentionGradOperands<T, Out>& o) {
+  const AttentionCall& call = setup.call();
+  Launch(ctx, setup.GridOf(0, kThreads, PlainBytes(call, 4, 0, 0)), PlainStatsKernel<T, Out>, call,
+         setup.items(0), o, lse);
+}
+
+template <class T, class Out>
 void PlainAttentionGrad(Context& ctx, const AttentionSetup& setup,
-                        const AttentionGradOperands<T>& o) {
+                        const AttentionGradOperands<T, Out>& o) {
   const AttentionCall& call = setup.call();
   const int floats = 2 * kRows + BinsOf(call.num_distances());
   VisitDims(call.head_dim, [&](auto dims) {
     Launch(ctx, setup.GridOf(1, kThreads, PlainBytes(call, 4, 2, floats)),
-           PlainKeysKernel<T, decltype(dims)::value>, call, setup.items(1), o);
+           PlainKeysKernel<T, Out, decltype(dims)::value>, call, setup.items(1), o);
     Launch(ctx, setup.GridOf(0, kThreads, PlainBytes(call, 4, 1, 0)),
-           PlainQueriesKernel<T, decltype(dims)::value>, call, setup.items(0), o);
+           PlainQueriesKernel<T, Out, decltype(dims)::value>, call, setup.items(0), o);
   });
 }
 
 template void PlainAttention(Context&, const AttentionSetup&, const AttentionOperands<float>&);
 template void PlainAttention(Context&, const AttentionSetup&, const AttentionOperands<BFloat16>&);
+template void PlainAttention(Context&, const AttentionSetup&,
+                             const AttentionOperands<float, BFloat16>&);
+template void PlainAttentionStats(Context&, const AttentionSetup&, const float*,
+                                  const AttentionGradOperands<BFloat16>&);
+template void PlainAttentionStats(Context&, const AttentionSetup&, const float*,
+                                  const AttentionGradOperands<float, BFloat16>&);
 template void PlainAttentionGrad(Context&, const AttentionSetup&,
                                  const AttentionGradOperands<float>&);
 template void PlainAttentionGrad(Context&, const AttentionSetup&,
                                  const AttentionGradOperands<BFloat16>&);
+template void PlainAttentionGrad(Context&, const AttentionSetup&,
+                                 const AttentionGradOperands<float, BFloat16>&);
 
 }  // namespace frond::cuda

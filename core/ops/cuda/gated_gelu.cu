@@ -49,8 +49,8 @@ class RunsOfThread {
   int64_t runs_, row_, run_, row_step_, run_step_;
 };
 
-template <int kWidth, class T>
-__global__ void GatedGeluKernel(GateRows shape, const T* gate, const T* up, T* y) {
+template <int kWidth, class T, class Out>
+__global__ void GatedGeluKernel(GateRows shape, const T* gate, const T* up, Out* y) {
   for (RunsOfThread<kWidth> at(shape); at.HasOne(); at.Next()) {
     Floats<kWidth> g = LoadFloats<kWidth>(gate + at.pitched());
     const Floats<kWidth> u = LoadFloats<kWidth>(up + at.pitched());
@@ -60,14 +60,15 @@ __global__ void GatedGeluKernel(GateRows shape, const T* gate, const T* up, T* y
   }
 }
 
-template <class T>
+template <class T, class Out>
 struct GateGradient {
-  const T *dy, *gate, *up;
-  T *dgate, *dup;
+  const Out* dy;
+  const T *gate, *up;
+  Out *dgate, *dup;
 };
 
-template <int kWidth, class T>
-__global__ void GatedGeluGradKernel(GateRows shape, GateGradient<T> p) {
+template <int kWidth, class T, class Out>
+__global__ void GatedGeluGradKernel(GateRows shape, GateGradient<T, Out> p) {
   constexpr float kCubicSlope = 3 * kCubic * kTwiceFactor;
   for (RunsOfThread<kWidth> at(shape); at.HasOne(); at.Next()) {
     const int64_t pitched = at.pitched();
@@ -103,30 +104,32 @@ bool HaveEights(const Operands&... operands) {
 
 void GatedGelu(Context& ctx, ConstColumns gate, ConstColumns up, View y) {
   if (gate.num_elements() == 0) return;
-  VisitGpuType(gate.dtype, [&](auto type) {
-    using T = decltype(type);
+  VisitGpuTypes(gate.dtype, y.dtype, [&](auto in, auto out) {
+    using T = decltype(in);
+    using Out = decltype(out);
     const GateRows shape = ShapeOf(gate);
     const bool eights = HaveEights(gate, up, y);
     Launch(ctx, GridFor(ctx, gate.num_elements() / (eights ? 8 : 1)),
-           eights ? GatedGeluKernel<8, T> : GatedGeluKernel<1, T>, shape, gate.As<T>(), up.As<T>(),
-           y.As<T>());
+           eights ? GatedGeluKernel<8, T, Out> : GatedGeluKernel<1, T, Out>, shape, gate.As<T>(),
+           up.As<T>(), y.As<Out>());
   });
 }
 
 void GatedGeluGrad(Context& ctx, ConstView dy, ConstColumns gate, ConstColumns up, Columns dgate,
                    Columns dup) {
   if (gate.num_elements() == 0) return;
-  VisitGpuType(gate.dtype, [&](auto type) {
-    using T = decltype(type);
+  VisitGpuTypes(gate.dtype, dy.dtype, [&](auto in, auto out) {
+    using T = decltype(in);
+    using Out = decltype(out);
     const GateRows shape = ShapeOf(gate);
-    const GateGradient<T> p = {.dy = dy.As<T>(),
-                               .gate = gate.As<T>(),
-                               .up = up.As<T>(),
-                               .dgate = dgate.As<T>(),
-                               .dup = dup.As<T>()};
+    const GateGradient<T, Out> p = {.dy = dy.As<Out>(),
+                                    .gate = gate.As<T>(),
+                                    .up = up.As<T>(),
+                                    .dgate = dgate.As<Out>(),
+                                    .dup = dup.As<Out>()};
     const bool eights = HaveEights(dy, gate, up, dgate, dup);
     Launch(ctx, GridFor(ctx, gate.num_elements() / (eights ? 8 : 1)),
-           eights ? GatedGeluGradKernel<8, T> : GatedGeluGradKernel<1, T>, shape, p);
+           eights ? GatedGeluGradKernel<8, T, Out> : GatedGeluGradKernel<1, T, Out>, shape, p);
   });
 }
 

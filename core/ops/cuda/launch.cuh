@@ -83,6 +83,12 @@ void VisitGpuType(DType dtype, Function&& function) {
   CHECK(dtype == DType::kBF16) << "GPU ops are in f32 and bf16, not " << DTypeName(dtype);
   function(BFloat16{});
 }
+// The same with the types of what an op reads and writes: one of these, or f32 to bf16.
+template <class Function>
+void VisitGpuTypes(DType in, DType out, Function&& function) {
+  if (in == DType::kF32 && out == DType::kBF16) return function(float{}, BFloat16{});
+  VisitGpuType(in, [&](auto type) { function(type, type); });
+}
 
 // Host values in device memory for the kernels of one op, in stream order. Empty spans are null.
 template <class T>

@@ -44,7 +44,8 @@ __device__ __forceinline__ float RowSum(float x, int threads) {
 
 template <int kElements, int kWidth, class X, class Y>
 __global__ void __launch_bounds__(MaxThreads(kElements), BlocksAtATime(kElements))
-    RmsNormKernel(NormRows rows, const X* x, const float* scale, float epsilon, Y* y, float* rstd) {
+    RmsNormKernel(NormRows rows, const X* x, const float* scale, float epsilon, Y* y, BFloat16* low,
+                  float* rstd) {
   constexpr int kVectors = kElements / kWidth;
   const int thread = static_cast<int>(threadIdx.x) % rows.threads;
   const int64_t row =
@@ -70,6 +71,10 @@ __global__ void __launch_bounds__(MaxThreads(kElements), BlocksAtATime(kElements
 #pragma unroll
     for (int i = 0; i < kWidth; ++i) values[v].at[i] *= factor * weight.at[i];
     StoreFloats(values[v], y + row * rows.dim + column(v));
+    if (low == nullptr) continue;
+#pragma unroll
+    for (int i = 0; i < kWidth; ++i) values[v].at[i] -= ToFloat(FromFloat<Y>(values[v].at[i]));
+    StoreFloats(values[v], low + row * rows.dim + column(v));
   }
 }
 
@@ -204,8 +209,10 @@ void VisitRowForm(int64_t dim, bool wide_loads, const Run& run) {
 
 }  // namespace
 
-void RmsNorm(Context& ctx, ConstView x, ConstView scale, float epsilon, View y, View rstd) {
-  const bool wide = HasRowsOfEight(x) && HasRowsOfEight(y);
+void RmsNorm(Context& ctx, ConstView x, ConstView scale, float epsilon, View y, View rstd,
+             View low) {
+  const bool has_low = low.data != nullptr;
+  const bool wide = HasRowsOfEight(x) && HasRowsOfEight(y) && (!has_low || HasRowsOfEight(low));
   VisitRowForm(x.dim(1), wide, [&](auto elements, auto width) {
     VisitGpuType(x.dtype, [&](auto in) {
       VisitGpuType(y.dtype, [&](auto out) {
@@ -216,7 +223,8 @@ void RmsNorm(Context& ctx, ConstView x, ConstView scale, float epsilon, View y, 
             .blocks = dim3(static_cast<unsigned>(DivideUp(rows.count, rows.per_block))),
             .threads = dim3(ThreadsOf(rows))};
         Launch(ctx, grid, RmsNormKernel<elements(), width(), In, Out>, rows, x.As<In>(),
-               scale.As<float>(), epsilon, y.As<Out>(), rstd.As<float>());
+               scale.As<float>(), epsilon, y.As<Out>(), has_low ? low.As<BFloat16>() : nullptr,
+               rstd.As<float>());
       });
     });
   });

@@ -5,7 +5,8 @@
 
 namespace frond::cuda {
 
-void RmsNorm(Context& ctx, ConstView x, ConstView scale, float epsilon, View y, View rstd);
+void RmsNorm(Context& ctx, ConstView x, ConstView scale, float epsilon, View y, View rstd,
+             View low);
 void RmsNormGrad(Context& ctx, ConstView dy, ConstView x, ConstView scale, ConstView rstd,
                  Write mode, View dx, View dscale);
 

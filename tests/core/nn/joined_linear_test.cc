@@ -17,6 +17,9 @@ using testing::RelativeError;
 constexpr int64_t kTokens = 21, kIn = 48;
 constexpr int64_t kOuts[] = {40, 7, 33};
 
+// What a bf16 product reads of a weight.
+double Bf16(double weight) { return static_cast<float>(BFloat16(static_cast<float>(weight))); }
+
 class JoinedLinearTest : public ::testing::TestWithParam<DType> {
  protected:
   JoinedLinearTest() : separate_(GetParam()), together_(GetParam()) {
@@ -81,6 +84,33 @@ TEST_P(JoinedLinearTest, ForwardIsEachOnes) {
     begin += kOuts[i];
   }
   EXPECT_EQ(begin, joined_->out());
+}
+
+// y = (x + low) W^T: 16 bits of f32 inputs, where x alone holds 8.
+TEST_P(JoinedLinearTest, LowIsASecondTerm) {
+  if (GetParam() != DType::kBF16) GTEST_SKIP() << "of bf16 products only";
+  const Tensor high = Draw({kTokens, kIn});
+  Tensor low(ctx_, high.shape(), DType::kBF16), y(ctx_, {kTokens, joined_->out()}, DType::kF32);
+  AddScaled(ctx_, 1.0 / 300, Draw(high.shape()), Write::kAssign, low);
+  std::vector<double> expected;
+  const std::vector<double> a = ToDoubles(ctx_, high), b = ToDoubles(ctx_, low);
+  for (int64_t t = 0; t < kTokens; ++t) {
+    for (const auto& param : together_.params()) {
+      const std::vector<double> w = ToDoubles(ctx_, param->Weight());
+      for (size_t j = 0; j < w.size(); j += kIn) {
+        double sum = 0;
+        for (int64_t i = 0; i < kIn; ++i) {
+          const auto at = static_cast<size_t>(t * kIn + i);
+          sum += (a[at] + b[at]) * Bf16(w[j + static_cast<size_t>(i)]);
+        }
+        expected.push_back(sum);
+      }
+    }
+  }
+  joined_->Forward(ctx_, high, y, low);
+  EXPECT_LE(RelativeError(ToDoubles(ctx_, y), expected), 1e-6);
+  joined_->Forward(ctx_, high, y);
+  EXPECT_GE(RelativeError(ToDoubles(ctx_, y), expected), 1e-3);
 }
 
 TEST_P(JoinedLinearTest, GradientsAreEachOnes) {

@@ -26,7 +26,7 @@ TEST(AttentionEngineTest, CudnnIsForGpusInBf16) {
   MetaAllocator planned(Device::kCuda);
   Context gpu(planned);
   EXPECT_EQ(Refusal(gpu, DType::kF32, 64),
-            "activations are in f32, and cuDNN's attention is in bf16");
+            "queries and keys are in f32, and cuDNN's attention is in bf16");
   for (const int head_dim : {20, 136}) {
     EXPECT_EQ(Refusal(gpu, DType::kBF16, head_dim),
               "a head has " + std::to_string(head_dim) +

@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "core/base/philox.h"
+#include "tests/core/ops/op_runner.h"
 #include "tests/core/ops/reference/attention.h"
 
 namespace frond {
@@ -235,37 +236,25 @@ class AttentionHeadsTest : public ::testing::Test {};
 using HeadTypes = ::testing::Types<float, BFloat16, double>;
 TYPED_TEST_SUITE(AttentionHeadsTest, HeadTypes);
 
-// A call that ran, on random operands.
-template <class T>
-HeadsCall<T> RunRandom(int heads, int64_t tokens, uint64_t seed,
-                       const std::vector<uint64_t>& token_keys) {
+TYPED_TEST(AttentionHeadsTest, ACallOverSomeHeadsGivesTheirBitsOfTheWholeCall) {
+  constexpr int kAll = 19;  // three draws of eight heads
+  constexpr int64_t kTokens = 37;
+  const uint64_t seed = std::random_device{}();
   const auto draw = [&](uint64_t name, int64_t count, auto& values) {
     using X = typename std::remove_reference_t<decltype(values)>::value_type;
     for (int64_t i = 0; i < count; ++i) {
       values.push_back(X(static_cast<float>(0.4 * NormalAt(MixBits(seed + name), i))));
     }
   };
-  HeadsCall<T> call = {.first_head = 0, .heads = heads};
+  HeadsCall<TypeParam> whole = {.first_head = 0, .heads = kAll};
   uint64_t name = 0;
-  for (auto* x : {&call.q, &call.k, &call.v, &call.dout})
-    draw(++name, tokens * heads * kHeadDim, *x);
-  draw(++name, 32 * heads, call.table);
-  call.Run(token_keys);
-  return call;
-}
-
-std::vector<uint64_t> TokenKeys(int64_t tokens, uint64_t seed) {
-  std::vector<uint64_t> keys;
-  for (int64_t t = 0; t < tokens; ++t) keys.push_back(MixBits(seed) + t);
-  return keys;
-}
-
-TYPED_TEST(AttentionHeadsTest, ACallOverSomeHeadsGivesTheirBitsOfTheWholeCall) {
-  constexpr int kAll = 19;  // three draws of eight heads
-  constexpr int64_t kTokens = 37;
-  const uint64_t seed = std::random_device{}();
-  const std::vector<uint64_t> token_keys = TokenKeys(kTokens, seed);
-  const HeadsCall<TypeParam> whole = RunRandom<TypeParam>(kAll, kTokens, seed, token_keys);
+  for (auto* x : {&whole.q, &whole.k, &whole.v, &whole.dout}) {
+    draw(++name, kTokens * kAll * kHeadDim, *x);
+  }
+  draw(++name, 32 * kAll, whole.table);
+  std::vector<uint64_t> token_keys;
+  for (int64_t t = 0; t < kTokens; ++t) token_keys.push_back(MixBits(seed) + t);
+  whole.Run(token_keys);
   for (const auto& [begin, end] : {std::pair(0, 8), {8, 16}, {3, 6}, {6, 11}, {7, 19}, {18, 19}}) {
     const auto rows = [&, begin = begin, end = end](const std::vector<TypeParam>& x) {
       return whole.Part(x, kHeadDim, begin, end);
@@ -286,22 +275,18 @@ TYPED_TEST(AttentionHeadsTest, ACallOverSomeHeadsGivesTheirBitsOfTheWholeCall) {
   }
 }
 
-// Whatever shifts all scores of a query changes no probability, so the gradients of a head's biases
-// sum to 0, also where operands and results are bf16: nothing that is rounded to it may stand
-// between probabilities and their gradients.
-TYPED_TEST(AttentionHeadsTest, GradientsOfScoresSumToZero) {
-  constexpr int kHeadsHere = 4;
-  constexpr int64_t kTokens = 300;  // several tiles of keys and blocks of queries
+// Nothing that is rounded to bf16 may stand between probabilities and their gradients.
+TEST(AttentionCasesTest, GradientsOfScoresSumToZero) {
   const uint64_t seed = std::random_device{}();
-  const HeadsCall<TypeParam> call =
-      RunRandom<TypeParam>(kHeadsHere, kTokens, seed, TokenKeys(kTokens, seed));
-  for (int head = 0; head < kHeadsHere; ++head) {
-    double sum = 0, magnitude = 0;
-    for (size_t i = head; i < call.dtable.size(); i += kHeadsHere) {
-      sum += call.dtable[i];
-      magnitude += std::abs(call.dtable[i]);
+  for (const testing::OpCase& op : testing::AttentionCases()) {
+    if (op.inputs.back().name != "bias_table") continue;
+    for (const DType dtype : op.dtypes) {
+      const testing::CaseValues values = testing::DrawValues(op, dtype, seed);
+      const testing::CaseResults results = testing::RunCase(op, values, dtype, true);
+      EXPECT_LE(testing::BiasGradientImbalance(op, values.dinputs.back(), results.dinputs.back()),
+                1e-5)
+          << op.name << " in " << DTypeName(dtype) << ", seed " << seed;
     }
-    EXPECT_LE(std::abs(sum), 2e-6 * magnitude) << "head " << head << ", seed " << seed;
   }
 }
 

@@ -66,7 +66,8 @@ std::vector<OpCase> GatedGeluCases() {
   return {MakeCase(0, 5, 1), MakeCase(1, 1, 1), MakeCase(3, 19, 1), MakeCase(100, 101, 1),
           MakeCase(100, 101, 8),
           // Rows longer than a thread's share, rows of whole vectors, and others.
-          MakeJoinedCase(3, 5000), MakeJoinedCase(67, 64), MakeJoinedCase(30, 37)};
+          MakeJoinedCase(3, 5000), MakeJoinedCase(67, 64), MakeJoinedCase(30, 37),
+          OfWideInputs(MakeCase(100, 101, 8), 2), OfWideInputs(MakeJoinedCase(67, 64), 1)};
 }
 
 std::vector<OpCase> GatedGeluTimings() { return {MakeCase(8192, 1024, 1)}; }

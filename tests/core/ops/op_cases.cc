@@ -20,6 +20,16 @@ std::vector<OpCase> Join(std::initializer_list<CaseList> lists) {
 
 }  // namespace
 
+OpCase OfWideInputs(OpCase op, size_t count) {
+  op.name += "/of_wide";
+  op.dtypes = {DType::kBF16};
+  for (size_t i = 0; i < count; ++i) {
+    op.inputs[i].role = Role::kMaster;
+    op.inputs[i].narrow_gradient = true;
+  }
+  return op;
+}
+
 std::vector<OpCase> AllCases() {
   return Join({
       MatMulCases,

@@ -33,6 +33,8 @@ struct TensorSpec {
   // Inputs: no gradient is asked for. Outputs: not part of the differentiated result (a statistic
   // kept for the gradient); its value is still compared.
   bool constant = false;
+  // Inputs in kMaster: the gradient is in the compute dtype.
+  bool narrow_gradient = false;
   // Outputs: starts with random contents, which the op adds to. Inputs: the same of its gradient.
   // Others start as NaN and must be assigned.
   bool accumulated = false;
@@ -74,6 +76,11 @@ std::vector<OpCase> ElementwiseCases();
 std::vector<OpCase> HeadLossCases();
 std::vector<OpCase> HeadLossTimings();
 std::vector<OpCase> AttentionCases();
+// Of a case of attention with a bias: the largest |sum over buckets| / sum over buckets |.| of a
+// head's bias gradients, given what they were before. Whatever shifts all scores of a query changes
+// no probability, so nothing but rounding is left of the sum.
+double BiasGradientImbalance(const OpCase& op, const std::vector<double>& before,
+                             const std::vector<double>& after);
 // Lengths and head dims around the edges of the GPU kernels' tiles: for tests on a GPU.
 std::vector<OpCase> AttentionTileCases();
 std::vector<OpCase> AttentionTimings();
@@ -86,6 +93,9 @@ std::vector<OpCase> DropoutTimings();
 
 std::vector<OpCase> AllCases();
 std::vector<OpCase> AllTimings();
+
+// The case in bf16 alone, its first `count` inputs f32: results and all gradients stay bf16.
+OpCase OfWideInputs(OpCase op, size_t count);
 
 // The dtype of `spec` when the case runs in `compute`.
 DType DTypeFor(const TensorSpec& spec, DType compute);

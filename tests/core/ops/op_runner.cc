@@ -99,7 +99,11 @@ CaseResults RunCaseOn(Context& ctx, const OpCase& op, const CaseValues& values, 
   CaseResults results = {.outputs = outputs.Values(ctx), .dinputs = {}};
   if (!with_backward || !op.backward) return results;
   const TensorSet doutputs(ctx, op.outputs, values.doutputs, compute);
-  const TensorSet dinputs(ctx, op.inputs, values.dinputs, compute);
+  std::vector<TensorSpec> gradients = op.inputs;
+  for (TensorSpec& spec : gradients) {
+    if (spec.narrow_gradient) spec.role = Role::kCompute;
+  }
+  const TensorSet dinputs(ctx, gradients, values.dinputs, compute);
   op.backward(ctx, inputs.views(), outputs.views(), doutputs.views(), dinputs.views());
   results.dinputs = dinputs.Values(ctx);
   return results;

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "core/base/philox.h"
@@ -14,7 +15,7 @@
 namespace frond::cpu {
 namespace {
 
-constexpr double kTolerance = 1e-6;
+constexpr double kTolerance = 1e-6, kBf16Tolerance = 3e-3;
 
 template <class A>
 std::vector<A> Draw(int64_t count, uint64_t key, double spread) {
@@ -27,7 +28,13 @@ std::vector<A> Draw(int64_t count, uint64_t key, double spread) {
 
 template <class A>
 void Append(std::vector<double>& all, const std::vector<A>& values) {
-  all.insert(all.end(), values.begin(), values.end());
+  for (const A value : values) {
+    if constexpr (std::is_same_v<A, BFloat16>) {
+      all.push_back(static_cast<float>(value));
+    } else {
+      all.push_back(value);
+    }
+  }
 }
 
 double RelativeError(const std::vector<double>& a, const std::vector<double>& b) {
@@ -47,51 +54,62 @@ void Backward(const VectorKernels& set, const AttentionHead<float>& h) {
 void Backward(const VectorKernels& set, const AttentionHead<double>& h) {
   set.attention_grad_f64(h);
 }
+void Forward(const VectorKernels& set, const AttentionHead<float, BFloat16>& h) {
+  set.attention_f32_to_bf16(h);
+}
+void Backward(const VectorKernels& set, const AttentionHead<float, BFloat16>& h) {
+  set.attention_grad_f32_to_bf16(h);
+}
 
-template <class A>
+// dout is rounded to bf16 whatever the types are.
+template <class A, class Out = A>
 std::vector<double> RunAttention(const VectorKernels& set, int64_t queries, int64_t keys,
                                  int64_t dim, bool causal) {
   const std::vector<A> q = Draw<A>(queries * dim, 1, 0.4), k = Draw<A>(keys * dim, 2, 0.4),
-                       v = Draw<A>(keys * dim, 3, 1), dout = Draw<A>(queries * dim, 4, 1),
+                       v = Draw<A>(keys * dim, 3, 1),
                        bias = Draw<A>(2 * (queries + keys) + kAttentionPadding, 5, 1);
-  std::vector<A> out(queries * dim), lse(queries), dq(queries * dim), dk(keys * dim),
-      dv(keys * dim), dbias(bias.size(), A{0});
+  std::vector<Out> dout, out(queries * dim), dq(queries * dim), dk(keys * dim), dv(keys * dim);
+  for (const float value : Draw<float>(queries * dim, 4, 1)) {
+    dout.push_back(Out(static_cast<float>(BFloat16(value))));
+  }
+  std::vector<A> lse(queries), dbias(bias.size(), A{0});
   std::vector<uint64_t> token_keys(keys);
   for (int64_t j = 0; j < keys; ++j) token_keys[j] = 5 * j;
   CpuAllocator memory;
   A* scratch = static_cast<A*>(
       memory.Allocate(AttentionScratch(keys, dim) * sizeof(A), MemoryKind::kWorkspace));
-  const AttentionHead<A> head = {.num_queries = queries,
-                                 .num_keys = keys,
-                                 .head_dim = dim,
-                                 .query_stride = dim,
-                                 .key_stride = dim,
-                                 .out_stride = dim,
-                                 .causal = causal,
-                                 .offset = causal ? keys - queries : 0,
-                                 .q = q.data(),
-                                 .k = k.data(),
-                                 .v = v.data(),
-                                 .bias = bias.data() + queries + keys,
-                                 .token_keys = token_keys.data(),
-                                 .dropout_key = 3,
-                                 .head = 5,
-                                 .dropout_threshold = 0x4000,
-                                 .keep_scale = A{4} / A{3},
-                                 .out = out.data(),
-                                 .lse = lse.data(),
-                                 .lse_stride = 1,
-                                 .dout = dout.data(),
-                                 .dq = dq.data(),
-                                 .dk = dk.data(),
-                                 .dv = dv.data(),
-                                 .dbias = dbias.data() + queries + keys,
-                                 .scratch = scratch};
+  const AttentionHead<A, Out> head = {.num_queries = queries,
+                                      .num_keys = keys,
+                                      .head_dim = dim,
+                                      .query_stride = dim,
+                                      .key_stride = dim,
+                                      .out_stride = dim,
+                                      .causal = causal,
+                                      .offset = causal ? keys - queries : 0,
+                                      .q = q.data(),
+                                      .k = k.data(),
+                                      .v = v.data(),
+                                      .bias = bias.data() + queries + keys,
+                                      .token_keys = token_keys.data(),
+                                      .dropout_key = 3,
+                                      .head = 5,
+                                      .dropout_threshold = 0x4000,
+                                      .keep_scale = A{4} / A{3},
+                                      .out = out.data(),
+                                      .lse = lse.data(),
+                                      .lse_stride = 1,
+                                      .dout = dout.data(),
+                                      .dq = dq.data(),
+                                      .dk = dk.data(),
+                                      .dv = dv.data(),
+                                      .dbias = dbias.data() + queries + keys,
+                                      .scratch = scratch};
   Forward(set, head);
   Backward(set, head);
   memory.Free(scratch);
   std::vector<double> results;
-  for (const auto* part : {&out, &lse, &dq, &dk, &dv, &dbias}) Append(results, *part);
+  for (const auto* part : {&out, &dq, &dk, &dv}) Append(results, *part);
+  for (const auto* part : {&lse, &dbias}) Append(results, *part);
   return results;
 }
 
@@ -107,9 +125,40 @@ TEST_P(VectorKernelsTest, Attention) {
                           RunAttention<double>(generic::Kernels(), queries, keys, dim, causal)),
             kTolerance)
             << queries << " queries, " << keys << " keys, dim " << dim;
+        EXPECT_LE(
+            RelativeError(RunAttention<float, BFloat16>(*GetParam(), queries, keys, dim, causal),
+                          RunAttention<double>(generic::Kernels(), queries, keys, dim, causal)),
+            kBf16Tolerance)
+            << "to bf16: " << queries << " queries, " << keys << " keys, dim " << dim;
       }
     }
   }
+}
+
+// y + low has 16 bits of a norm.
+TEST_P(VectorKernelsTest, NormsGiveWhatRoundingLeavesOff) {
+  constexpr int64_t kRows = 3, kDim = 301;
+  const std::vector<float> x = Draw<float>(kRows * kDim, 1, 1), scale = Draw<float>(kDim, 4, 1);
+  std::vector<BFloat16> y(kRows * kDim), low(kRows * kDim);
+  std::vector<float> rstd(kRows);
+  RmsNormRows rows = {.rows = kRows,
+                      .dim = kDim,
+                      .x = {x.data(), DType::kF32},
+                      .scale = scale.data(),
+                      .epsilon = 1e-3f,
+                      .y = {y.data(), DType::kBF16},
+                      .low = low.data(),
+                      .rstd = rstd.data()};
+  GetParam()->rms_norm(rows);
+  std::vector<double> exact, sum;
+  for (int64_t i = 0; i < kRows * kDim; ++i) {
+    exact.push_back(static_cast<double>(x[i]) * rstd[i / kDim] * scale[i % kDim]);
+    sum.push_back(static_cast<double>(static_cast<float>(y[i])) + static_cast<float>(low[i]));
+  }
+  EXPECT_LE(RelativeError(sum, exact), 1e-5);
+  std::vector<double> high;
+  Append(high, y);
+  EXPECT_GE(RelativeError(high, exact), 5e-4);
 }
 
 template <class A>

@@ -53,7 +53,7 @@ TEST(RehearsalTest, AGpuKeepsNoCopiesOfBf16Masters) {
 TEST(RehearsalTest, CudnnComputesCrossAttentionOnly) {
   const Batch batch = RandomBatch(40, 600, 300, 2);
   for (StepMode mode : StepModes()) {
-    if (mode.options.activations() != DType::kBF16) continue;
+    if (mode.options.projected() != DType::kBF16) continue;
     const auto workspace = [&](AttentionEngine engine) {
       mode.options.cross_attention = engine;
       MetaAllocator memory(Device::kCuda);
