@@ -6,7 +6,6 @@
 #include "core/nn/linear.h"
 #include "core/ops/elementwise.h"
 #include "core/tensor/transfer.h"
-#include "tests/core/nn/ordered_sink.h"
 #include "tests/core/ops/op_runner.h"
 
 namespace frond {
@@ -19,6 +18,24 @@ constexpr int64_t kOuts[] = {40, 7, 33};
 
 // What a bf16 product reads of a weight.
 double Bf16(double weight) { return static_cast<float>(BFloat16(static_cast<float>(weight))); }
+
+// Keeps gradients, and the order in which they were closed.
+class OrderedSink : public GradSink {
+ public:
+  View Open(Context& ctx, Param& param) override {
+    Tensor gradient(ctx, param.shape, DType::kF32);
+    Fill(ctx, 0, gradient);
+    gradients_.push_back(std::move(gradient));
+    return gradients_.back();
+  }
+  void Close(Context&, Param& param) override { closed.push_back(param.name); }
+  std::vector<double> Gradient(Context& ctx, size_t i) { return ToDoubles(ctx, gradients_[i]); }
+
+  std::vector<std::string> closed;
+
+ private:
+  std::vector<Tensor> gradients_;
+};
 
 class JoinedLinearTest : public ::testing::TestWithParam<DType> {
  protected:
