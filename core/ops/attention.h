@@ -70,11 +70,10 @@ void Attention(Context& ctx, ConstColumns q, ConstColumns k, ConstColumns v, Con
                const AttentionSpec& spec, View out, View lse);
 
 // dq, dk, dv are assigned and lie as q, k and v do (of the same pitch), in the dtype that out and
-// dout have; rows in no segment get 0. The row sums of p dp are taken from the probabilities, in
-// the precision of statistics, except by the kernels of a GPU's tensor cores and cuDNN, which take
-// them from the rounded `out`. dbias_table [num_buckets,
-// heads] (empty where there is no bias) is accumulated, in an order that does not depend on the
-// number of threads.
+// dout have; rows in no segment get 0. dbias_table [num_buckets, heads] (empty where there is no
+// bias) is accumulated, in an order that does not depend on the number of threads. The row sums of
+// p dp are taken from the probabilities, in the precision of statistics, except by the kernels of a
+// GPU's tensor cores and cuDNN, which take them from the rounded `out`.
 void AttentionGrad(Context& ctx, ConstView dout, ConstColumns q, ConstColumns k, ConstColumns v,
                    ConstView bias_table, ConstView out, ConstView lse, const AttentionSpec& spec,
                    Columns dq, Columns dk, Columns dv, View dbias_table);
